@@ -1,0 +1,78 @@
+/// Convolution and matmul: y = epilogues(sum over sources of conv(upsample(x), weights)).
+///
+/// x: NHWC [samples, in_h, in_w, channels]; y: [samples, out_h, out_w, columns] (gated: columns / 2). Row m of the
+/// result is pixel (n, oy, ox) = (m / (out_h*out_w), m / out_w % out_h, m % out_w). Tap (ky, kx) of a source reads pixel
+/// (oy*stride_y - pad_top + ky, ox*stride_x - pad_left + kx) of that source's (upsampled) image; pixels outside are zero.
+/// A matmul [M, K] x [K, N] is one source with kernel 1x1, in_h = out_h = 1, in_w = out_w = rows of a sample.
+///
+/// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel.
+/// Sources: Dukhan 2019, arXiv:1907.02129 (indirection buffer); Goto and van de Geijn 2008 (blocking).
+#ifndef CK_CONV_H
+#define CK_CONV_H
+
+#include "ck_types.h"
+
+/// One summand: an image, how it is sampled, and its weights.
+struct ck_source {
+  const void *x;         ///< element [n][iy][ix][c] at x[((n*in_h + iy)*in_w + ix)*pitch + c]
+  const void *weights;   ///< panel32 of this source, K = kernel_h*kernel_w*channels (gated layout if conv.gated)
+  enum ck_dtype dtype;          ///< of x
+  enum ck_dtype weights_dtype;  ///< of weights
+  long pitch;            ///< elements from a pixel of x to the next
+  long channels;
+  long in_h, in_w;       ///< stored size of the image
+  /// Size the taps see. Equal to in_h, in_w: no upsampling. Otherwise nearest: pixel y of the upsampled image is stored
+  /// pixel min(floor(y * (float)in_h / up_h), in_h - 1), torch's `nearest`.
+  long up_h, up_w;
+  long kernel_h, kernel_w;
+  long stride_y, stride_x;
+  long pad_top, pad_left;
+};
+
+/// What is done with the finished f32 sums, in list order.
+enum ck_epilogue_kind : int32_t {
+  CK_BIAS = 0,       ///< + x[column]; x: [columns]
+  CK_ROW = 1,        ///< + x[n*pitch + column] for all pixels of sample n; pitch 0: the same row for all samples
+  CK_RESIDUAL = 2,   ///< + x[m*pitch + column]
+  CK_ACTIVATION = 3, ///< activation(value)
+  CK_SCALE = 4,      ///< * scale
+  /// value * gelu(gate), halves the columns. Needs conv.gated, at most once. Before it, `column` is the logical column in
+  /// 0 ..< columns (gates from columns/2 on); after it, 0 ..< columns/2.
+  CK_GATE = 5,
+};
+
+struct ck_epilogue {
+  enum ck_epilogue_kind kind;
+  enum ck_activation activation;  ///< CK_ACTIVATION only
+  const void *x;                  ///< CK_BIAS, CK_ROW, CK_RESIDUAL only
+  enum ck_dtype dtype;            ///< of x
+  float scale;                    ///< CK_SCALE only
+  long pitch;                     ///< CK_ROW, CK_RESIDUAL only, in elements
+};
+
+/// Arguments of `conv`.
+struct ck_conv {
+  const struct ck_source *sources;
+  const struct ck_epilogue *epilogues;
+  long source_count, epilogue_count;
+  long samples, out_h, out_w;
+  long columns;  ///< N of the weights: output channels (gated: values and gates together, even)
+  int gated;     ///< 1: weights have the gated layout, and CK_GATE must be among the epilogues
+  enum ck_dtype y_dtype;
+  void *y;       ///< element (n, oy, ox, c) at y[n*y_sample + oy*y_line + ox*y_pitch + c]
+  long y_pitch;  ///< elements from a pixel to the next
+  long y_line;   ///< elements from a line to the next; 0: out_w * y_pitch
+  long y_sample; ///< elements from a sample to the next; 0: out_h * line
+};
+// y may be the x of a CK_RESIDUAL (same dtype and addresses): each element is read before it is written.
+
+/// Parts of a call, from shapes alone.
+long ck_conv_parts(const struct ck_conv *conv);
+
+/// Scratch bytes of one running thread.
+size_t ck_conv_scratch(const struct ck_conv *conv);
+
+/// Multiply-adds counted as two operations each, padding taps included: 2 * rows * K * columns.
+double ck_conv_flops(const struct ck_conv *conv);
+
+#endif

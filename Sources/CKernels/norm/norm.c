@@ -1,0 +1,30 @@
+// Parts and scratch of the normalizations: functions of shapes, the same for all instruction sets.
+#include "norm_plan.h"
+
+long ck_statistics_parts(long rows) { return ck_max_long(1, ck_min_long(64, rows / 128)); }
+
+long ck_channel_statistics_parts(const struct ck_channel_statistics *statistics) {
+  return statistics->samples * statistics->statistics_parts;
+}
+
+long ck_normalize_parts(const struct ck_normalize *normalize) {
+  // Each part merges the statistics anew, so its rows must be worth that: four plain blocks.
+  return normalize->samples * ck_row_blocks(normalize->rows, ck_ceil_div(normalize->channels, 4));
+}
+
+size_t ck_normalize_scratch(const struct ck_normalize *normalize) {
+  // center, scale, shift, one row, and mean and M2 in double
+  return ck_whole_floats(normalize->channels) * 8 * sizeof(float);
+}
+
+long ck_layer_norm_parts(const struct ck_layer_norm *norm) { return ck_row_blocks(norm->rows, norm->columns); }
+
+size_t ck_layer_norm_scratch(const struct ck_layer_norm *norm) {
+  return ck_whole_floats(norm->columns) * 3 * sizeof(float);  // gamma, beta, one row
+}
+
+long ck_softmax_parts(const struct ck_softmax *softmax) { return ck_row_blocks(softmax->rows, softmax->columns); }
+
+size_t ck_softmax_scratch(const struct ck_softmax *softmax) {
+  return ck_whole_floats(softmax->columns) * sizeof(float);
+}

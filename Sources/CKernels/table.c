@@ -1,0 +1,37 @@
+// The tables of kernels, one an instruction set.
+#include "include/ck_table.h"
+
+#define CK_DECLARE(isa) \
+  extern ck_function ck_conv_##isa, ck_attention_##isa, ck_channel_statistics_##isa, ck_normalize_##isa, \
+    ck_layer_norm_##isa, ck_softmax_##isa, ck_binary_##isa, ck_unary_##isa, ck_geglu_##isa, ck_convert_##isa, \
+    ck_gather_##isa
+
+#define CK_TABLE(level, name) \
+  { \
+    .isa = level, .conv = ck_conv_##name, .attention = ck_attention_##name, \
+    .channel_statistics = ck_channel_statistics_##name, .normalize = ck_normalize_##name, \
+    .layer_norm = ck_layer_norm_##name, .softmax = ck_softmax_##name, .binary = ck_binary_##name, \
+    .unary = ck_unary_##name, .geglu = ck_geglu_##name, .convert = ck_convert_##name, .copy = ck_copy, \
+    .transpose = ck_transpose, .upsample_nearest = ck_upsample_nearest, .gather = ck_gather_##name, \
+  }
+
+extern ck_function ck_copy, ck_transpose, ck_upsample_nearest;  // bytes only, one for all
+CK_DECLARE(generic);
+static const struct ck_kernels generic = CK_TABLE(CK_GENERIC, generic);
+#if defined(__x86_64__)
+CK_DECLARE(avx2);
+CK_DECLARE(avx512);
+static const struct ck_kernels avx2 = CK_TABLE(CK_AVX2, avx2);
+static const struct ck_kernels avx512 = CK_TABLE(CK_AVX512, avx512);
+#endif
+
+const struct ck_kernels *ck_kernels(enum ck_isa isa) {
+  switch (isa) {
+    case CK_GENERIC: return &generic;
+#if defined(__x86_64__)
+    case CK_AVX2: return &avx2;
+    case CK_AVX512: return &avx512;
+#endif
+    default: return NULL;
+  }
+}

@@ -1,0 +1,73 @@
+/// Group normalization from statistics that are already there, then an activation. Made by `FuseGroupNormSiLU`.
+///
+/// `y = act((x − mean_g) / √(var_g + eps) · gamma + beta)`; mean and variance of a group follow from the partial
+/// statistics of its channels.
+///
+/// - x: `[B, ..., C]`; statistics: float32 `[parts, B, C, 2]` as `ChannelStatistics` makes them (C1); gamma, beta:
+///   `[C]` (C2). Result: type of x. `groups` divides C (C3).
+public struct Normalize: CompositeOp {
+  /// `sd.normalize`.
+  public static let id = OpID("normalize")
+  /// Number of groups of neighbouring channels.
+  public var groups: Int
+  /// Added to the variance.
+  public var eps: Float
+  /// Applied last.
+  public var activation: Activation?
+
+  /// A group norm from statistics, then an activation.
+  public init(groups: Int, eps: Float, activation: Activation? = nil) { (self.groups, self.eps, self.activation) = (groups, eps, activation) }
+
+  /// The type of x.
+  public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
+    try expect(operands, count: 4)
+    let x = try expectFloat(operands, 0, rank: 2...8)
+    let statistics = operands[1]
+    guard statistics.dtype == .f32, statistics.rank == 4, statistics.shape[0] >= 1,
+      statistics.shape[0] <= ChannelStatistics.maximumParts(of: x),
+      Array(statistics.shape.dropFirst()) == [x.shape[0], x.lastDimension, 2]
+    else { throw reject("statistics \(statistics) do not belong to \(x) (C1)") }
+    for index in 2...3 where try expectFloat(operands, index).shape != [x.lastDimension] {
+      throw reject("operand \(index) must have shape [\(x.lastDimension)], it is \(operands[index]) (C2)")
+    }
+    guard groups >= 1, x.lastDimension % groups == 0 else {
+      throw reject("groups (\(groups)) must divide channels (\(x.lastDimension)) (C3)")
+    }
+    return [x]
+  }
+
+  /// Merges parts and channels of a group: `mean = Σ nᵢ mᵢ / n`, `n · var = Σ (Sᵢ + nᵢ (mᵢ − mean)²)`.
+  public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
+    let (x, statistics) = (operands[0], operands[1])
+    let builder = x.builder
+    let (parts, batch, channels) = (statistics.shape[0], x.shape[0], x.type.lastDimension)
+    let pixels = ChannelStatistics.pixels(x.type)
+    let width = channels / groups
+    let grouped = try statistics.reshaped([parts, batch, groups, width, 2])
+    let shape = [parts, batch, groups, width]
+    let means = try grouped.sliced(0..<1).reshaped(shape)
+    let squares = try grouped.sliced(1..<2).reshaped(shape)
+    let counts = try builder.constant([parts, 1, 1, 1], (0..<parts).map { (part: Int) -> Float in
+      Float(ChannelStatistics.range(part: part, of: parts, pixels: pixels).count)
+    })
+    let total = try builder.constant([], [Float(pixels * width)])
+    let mean = try means.multiplied(by: counts).sum(axes: [0, 3]).divided(by: total)
+    let deviation = try means.subtracting(mean)
+    let variance = try squares.adding(deviation.multiplied(by: deviation).multiplied(by: counts))
+      .sum(axes: [0, 3]).divided(by: total)
+    let scale = try variance.adding(builder.constant([], [eps])).rsqrt()
+    let flat = try x.reshaped([batch, pixels, groups, width])
+    let row = [batch, 1, groups, 1]
+    let normal = try flat.subtracting(mean.reshaped(row)).multiplied(by: scale.reshaped(row)).reshaped(x.shape)
+    return [try normal.multiplied(by: operands[2]).adding(operands[3]).activated(activation)]
+  }
+}
+
+extension Value {
+  /// Group normalization of this image from its channel statistics, then an activation.
+  public func normalize(
+    _ statistics: Value, _ gamma: Value, _ beta: Value, groups: Int, eps: Float, activation: Activation?
+  ) throws(SDError) -> Value {
+    try applying(Normalize(groups: groups, eps: eps, activation: activation), statistics, gamma, beta)
+  }
+}

@@ -1,0 +1,183 @@
+public import GraphIR
+import GraphPasses
+package import GraphRuntime
+
+/// A plan that was opened: its tokenizer, its scheduler's configuration, and its components, ready to be run.
+///
+///     let model = try CompiledModel(plan: "sd15.sdplan")
+///     let states = try model.textEncoder()(model.tokenizer.encode("a red circle").ids)
+public final class CompiledModel {
+  /// How a plan is opened and run.
+  public struct Options: Sendable {
+    /// Threads; nil takes one for every processor.
+    public var threads: Int?
+    /// `cpu` or `reference`.
+    public var device = DeviceName.cpu
+    /// Whether the file is mapped; otherwise it is read into memory.
+    public var mapped = true
+    /// The ops that may occur; add those from outside.
+    public var registry = OpRegistry.standard
+    /// Whether an op that is not in `registry` may run through the decomposition that the plan stores.
+    public var allowFallback = false
+    /// Whether every kernel call is timed, for `trace`.
+    public var profiled = false
+
+    /// Everything that this machine has.
+    public init() {}
+  }
+
+  /// What the plan says about itself.
+  public let info: PlanInfo
+  /// From prompts to token ids.
+  public let tokenizer: CLIPTokenizer
+  /// What the checkpoint says about its sampler.
+  public let schedulerConfiguration: SchedulerConfiguration
+  /// The first ten digits of the plan's id.
+  public var shortID: String { String(file.id.description.prefix(10)) }
+  package let file: PlanFile
+  package let table: WeightTable
+  package let device: any Device
+  package let profile: Profile?
+  private let options: Options
+  private let threads: Int
+
+  /// Opens a plan; graphs and weights are read when a component is first used.
+  ///
+  /// - Throws: `SDError` for a damaged, foreign or newer file and for options that this machine cannot meet.
+  public init(plan path: String, _ options: Options = Options()) throws(SDError) {
+    self.options = options
+    if let threads = options.threads, !(1...4096).contains(threads) {
+      throw SDError(.usage, "threads must be in 1 ... 4096, they are \(threads)")
+    }
+    file = try PlanFile(path, mapped: options.mapped)
+    let graphs = try file.section(.graphs)
+    info = try PlanInfo(JSON.Config(CompiledModel.json(file, .meta), file: path), limit: graphs.count)
+    table = try WeightTable(
+      CompiledModel.json(file, .weightTable), limit: file.section(.weights).count, path: path)
+    tokenizer = try CLIPTokenizer(CompiledModel.json(file, .tokenizer), file: path)
+    try tokenizer.validate(embeddingRows: info.vocabulary)
+    schedulerConfiguration = try SchedulerConfiguration(
+      JSON.Config(CompiledModel.json(file, .scheduler), file: path))
+    let cpu = try Debug.cpu()
+    let cpuDevice = CPUDevice(threads: options.threads, cpu: cpu)
+    threads = cpuDevice.threads
+    device = options.device == .cpu ? cpuDevice : ReferenceDevice()
+    profile = options.profiled ? Profile() : nil
+    Debug.log(1, "\(path): \(info.model), \(info.precision.rawValue); \(device.name), \(cpu.level.rawValue), \(threads) threads")
+    if Debug.verifiesWeights { try table.verify(file) }
+  }
+
+  private static func json(_ file: PlanFile, _ kind: PlanSection.Kind) throws(SDError) -> JSON {
+    try JSON(parsing: file.section(kind), name: "\(file.path): section \(kind.rawValue)")
+  }
+
+  /// The text encoder: ids `[B][tokens]` to hidden states.
+  ///
+  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  public func textEncoder() throws(SDError) -> TextEncoder { try TextEncoder(self) }
+
+  /// The U-Net of a picture size, for any rows.
+  ///
+  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  public func unet(_ size: PictureSize? = nil) throws(SDError) -> UNetModel {
+    try UNetModel(self, chosen(size))
+  }
+
+  /// The decoder of a picture size.
+  ///
+  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  public func vaeDecoder(_ size: PictureSize? = nil) throws(SDError) -> VAEDecoderModel {
+    try VAEDecoderModel(self, chosen(size))
+  }
+
+  /// The encoder of a picture size.
+  ///
+  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  public func vaeEncoder(_ size: PictureSize? = nil) throws(SDError) -> VAEEncoderModel {
+    try VAEEncoderModel(self, chosen(size))
+  }
+
+  /// A size of the plan; the first one unless told otherwise.
+  ///
+  /// - Throws: `SDError` (usage) for a size that it was not compiled for.
+  public func chosen(_ size: PictureSize?) throws(SDError) -> PictureSize {
+    guard let size else {
+      guard let first = info.sizes.first else { throw SDError(.invalid, "'\(file.path)' has no picture size") }
+      return first
+    }
+    guard info.sizes.contains(size) else {
+      let known = info.sizes.map(\.description).joined(separator: ", ")
+      throw SDError(
+        .usage, "'\(file.path)' was not compiled for \(size); it has \(known)",
+        hint: "Compile it with --size \(size) as well; sizes share their weights.")
+    }
+    return size
+  }
+
+  /// The graphs of a component, parsed, verified and lowered.
+  ///
+  /// - Throws: `SDError` (incompatible) when the plan does not have the component or needs unknown ops.
+  package func programs(_ key: GraphKey) throws(SDError) -> [Rate: Program] {
+    let entries = info.graphs.filter { $0.key == key }
+    guard !entries.isEmpty else {
+      throw SDError(
+        .incompatible, "'\(file.path)' does not have the component '\(key.component.rawValue)'",
+        hint: "Compile it with --components all.")
+    }
+    let fallbacks = options.allowFallback ? try storedFallbacks() : [:]
+    var programs: [Rate: Program] = [:]
+    for entry in entries {
+      let bytes = UnsafeRawBufferPointer(
+        rebasing: try file.section(.graphs)[entry.offset..<entry.offset + entry.length])
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw SDError(.invalid, "cannot load '\(file.path)': a graph is not valid UTF-8. Recompile it.")
+      }
+      let graph = try GraphText.parse(text, registry: options.registry, fallbacks: fallbacks)
+      try Verifier().verify(graph)
+      programs[entry.rate] = try lower(graph, with: device.library)
+    }
+    return programs
+  }
+
+  private func storedFallbacks() throws(SDError) -> [String: String] {
+    guard file[.fallbacks] != nil, let members = try CompiledModel.json(file, .fallbacks).object else { return [:] }
+    var texts: [String: String] = [:]
+    for (key, value) in members.members { texts[key] = value.string }
+    return texts
+  }
+
+  /// Bytes that a set of programs needs besides their weights, and the weights' own.
+  func checkMemory(_ programs: [Program]) throws(SDError) {
+    let arena = programs.map(\.arenaBytes).max() ?? 0
+    let scratch = programs.map(\.scratchBytes).max() ?? 0
+    let bindings = programs.flatMap { $0.inputs + $0.outputs }.reduce(0) { $0 + $1.type.byteCount }
+    try AvailableMemory.check([
+      ("weights", programs.reduce(0) { $0 + $1.weightBytes }), ("arena", arena),
+      ("scratch", scratch * threads + bindings),
+    ])
+  }
+}
+
+/// Where a model runs.
+public enum DeviceName: String, Sendable, CaseIterable {
+  /// The threaded CPU.
+  case cpu
+  /// The interpreter: slow, plain, and the judge of the others.
+  case reference
+
+  /// The device of a name; `auto` is the CPU.
+  ///
+  /// - Throws: `SDError` (usage) for an unknown name.
+  public init(name: String) throws(SDError) {
+    if name == "auto" {
+      self = .cpu
+    } else if let device = DeviceName(rawValue: name) {
+      self = device
+    } else {
+      let known = ["auto"] + DeviceName.allCases.map(\.rawValue)
+      let meant = nearest(to: name, in: known).map { "Did you mean '\($0)'? " } ?? ""
+      throw SDError(
+        .usage, "unknown device '\(name)'", hint: "\(meant)The devices are \(known.joined(separator: ", ")).")
+    }
+  }
+}

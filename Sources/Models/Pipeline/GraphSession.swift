@@ -1,0 +1,56 @@
+package import GraphIR
+package import GraphRuntime
+
+/// A component's programs with their memory: inputs are written, a rate is run, outputs are read.
+///
+/// Values that cross from one rate to another live in memory that both programs are bound to.
+package final class GraphSession {
+  private let storages: [String: TensorStorage]
+  private let executables: [Rate: any Executable]
+
+  /// Binds the programs of a component; they share one arena, since they never run at the same time.
+  ///
+  /// - Throws: `SDError` for missing weights or too little memory.
+  package init(_ model: CompiledModel, _ key: GraphKey, arena: HostMemory? = nil) throws(SDError) {
+    let programs = try model.programs(key)
+    let arenaBytes = programs.values.map(\.arenaBytes).max() ?? 0
+    if arena == nil { try model.checkMemory(Array(programs.values)) }
+    let weights = PlanWeights(model.file, model.table, component: key.component.rawValue)
+    let memory = if let arena { arena } else { try HostMemory(byteCount: arenaBytes) }
+    var storages: [String: TensorStorage] = [:]
+    for program in programs.values {
+      for binding in program.inputs + program.outputs where storages[binding.name] == nil {
+        storages[binding.name] = try TensorStorage(binding.type)
+      }
+    }
+    var executables: [Rate: any Executable] = [:]
+    for (rate, program) in programs {
+      executables[rate] = try model.device.prepare(
+        program, weights: weights, arena: memory, bindings: storages, profile: model.profile)
+    }
+    self.storages = storages
+    self.executables = executables
+    if weights.repackedCount > 0 {
+      StandardError.print(
+        "note: \(key.component.rawValue) was compiled for \(model.info.level.rawValue): "
+          + "\(weights.repackedCount) weights were re-packed in memory")
+    }
+  }
+
+  /// The type of an input or output, nil when no program has it.
+  package func type(of name: String) -> TensorType? { storages[name]?.type }
+
+  /// Stores the values of an input; an input that no program reads is ignored.
+  package func write(_ name: String, _ values: [Float]) { storages[name]?.write(values) }
+
+  /// The values of an output.
+  package func read(_ name: String) -> [Float] { storages[name]?.read() ?? [] }
+
+  /// Runs the program of a rate, if there is one.
+  ///
+  /// - Throws: `SDError` from a kernel, or when it is stopped.
+  package func run(_ rate: Rate) throws(SDError) { try executables[rate]?.run() }
+
+  /// Work of one run of a rate.
+  package func flops(_ rate: Rate) -> Int { executables[rate]?.program.flops ?? 0 }
+}

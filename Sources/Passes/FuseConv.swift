@@ -1,0 +1,103 @@
+public import GraphIR
+
+/// Makes one `FusedConv` of a convolution or a linear layer and what is done with its result.
+///
+/// Sums with more than one candidate prefer the product that is defined later; a result with another user stays.
+public struct FuseConv: Pass {
+  /// `fuse-conv`.
+  public let name = "fuse-conv"
+
+  /// The pass; it has no settings.
+  public init() {}
+
+  /// Products and their biases first: only then is it known which of two summands is the later product.
+  public func run(_ graph: Graph, _ context: inout PassContext) throws(SDError) -> Graph {
+    let products = try Rewriter(FuseConv.products).run(graph, &context)
+    return try Rewriter(FuseConv.epilogues).run(products, &context)
+  }
+
+  /// Σ w·x (+ b) → fusedConv([x·w], [bias]).
+  static let products = [
+    Rewrite(
+      "conv2d(upsample(x), w) → fusedConv([upsample x · w])",
+      .op(Conv2D.self, [.op(UpsampleNearest.self, ["x"], as: "up"), .weight("w")], as: "conv")
+    ) { m in
+      let (up, conv) = (try m.op("up", as: UpsampleNearest.self), try m.op("conv", as: Conv2D.self))
+      return try m.product(
+        FusedConv.Source(stride: conv.stride, padding: conv.padding, upsample: [up.height, up.width]))
+    },
+    Rewrite(
+      "conv2d(x, w) → fusedConv([x · w])", .op(Conv2D.self, ["x", .weight("w")], as: "conv")
+    ) { m in
+      let conv = try m.op("conv", as: Conv2D.self)
+      return try m.product(FusedConv.Source(stride: conv.stride, padding: conv.padding))
+    },
+    Rewrite(
+      "x · wᵀ → fusedConv([x · w])", .op(MatMul.self, ["x", .weight("w")]) { $0.transposeB }
+    ) { m in
+      try m["w"].type.rank == 2 ? m.product(FusedConv.Source()) : nil
+    },
+    Rewrite(
+      "fusedConv(…) + b → fusedConv(…, bias)", .op(Add.self, [.op(FusedConv.self, as: "conv"), .weight("b")])
+    ) { m in
+      let bias = try m["b"]
+      return try bias.shape == [m.type.lastDimension] ? m.appending(.bias, bias) : nil
+    },
+  ]
+
+  /// e(fusedConv(…)) → fusedConv(…, e).
+  static let epilogues = [
+    Rewrite(
+      "fusedConv(…) + r, a vector a sample → fusedConv(…, row)",
+      .op(Add.self, [.op(FusedConv.self, as: "conv"), "r"])
+    ) { m in
+      let row = try m["r"]
+      guard row.type.rank >= 2, row.type.rank == m.type.rank, row.type.lastDimension == m.type.lastDimension,
+        row.shape.dropFirst().dropLast().allSatisfy({ $0 == 1 }), row.shape != m.type.shape
+      else { return nil }
+      return try m.appending(.row, row.reshaped([row.shape[0], row.type.lastDimension]))
+    },
+    Rewrite(
+      "fusedConv(…) + r of the same shape → fusedConv(…, residual)",
+      .op(Add.self, [.op(FusedConv.self, as: "conv"), "r"])
+    ) { m in
+      let residual = try m["r"]
+      return try residual.shape == m.type.shape ? m.appending(.residual, residual) : nil
+    },
+    Rewrite(
+      "reshape(fusedConv(…)) + r → reshape(fusedConv(…, residual))",
+      .op(Add.self, [.op(Reshape.self, [.op(FusedConv.self, as: "conv")]), "r"])
+    ) { m in
+      let (conv, residual) = (try m["conv"], try m["r"])
+      guard residual.shape == m.type.shape, conv.type.dtype == m.type.dtype else { return nil }
+      let sum = try m.appending(.residual, residual.reshaped(conv.shape), type: conv.type)
+      return try sum?.reshaped(m.type.shape)
+    },
+    activation("silu(fusedConv(…)) → fusedConv(…, silu)", SiLU.self, .silu),
+    activation("gelu(fusedConv(…)) → fusedConv(…, gelu)", GELU.self, .gelu),
+    activation("quickGELU(fusedConv(…)) → fusedConv(…, quickGELU)", QuickGELU.self, .quickGELU),
+  ]
+
+  private static func activation<O: Op>(_ name: String, _ op: O.Type, _ activation: Activation) -> Rewrite {
+    Rewrite(name, .op(op, [.op(FusedConv.self, as: "conv")])) { m in try m.appending(.activation(activation))
+    }
+  }
+}
+
+extension Match {
+  /// The product of the captured x and w.
+  fileprivate func product(_ source: FusedConv.Source) throws(SDError) -> Value {
+    try builder.add(FusedConv(sources: [source], dtype: type.dtype), [self["x"], self["w"]])
+  }
+
+  /// The captured conv with one more epilogue; nil when that does not give the wanted type, the root's.
+  func appending(
+    _ epilogue: FusedConv.Epilogue, _ operand: Value? = nil, type wanted: TensorType? = nil
+  ) throws(SDError) -> Value? {
+    var conv = try op("conv", as: FusedConv.self)
+    conv.epilogues.append(epilogue)
+    let operands = try operands("conv") + [operand].compactMap(\.self)
+    guard let types = try? conv.types(of: operands.map(\.type)), types == [wanted ?? type] else { return nil }
+    return try replacing("conv", by: conv, operands)
+  }
+}

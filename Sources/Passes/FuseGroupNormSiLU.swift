@@ -1,0 +1,38 @@
+import GraphIR
+
+/// Splits group normalization into statistics and their use, which takes the activation behind it in.
+public struct FuseGroupNormSiLU: RewritingPass {
+  /// `fuse-group-norm-silu`.
+  public let name = "fuse-group-norm-silu"
+
+  /// The pass; it has no settings.
+  public init() {}
+
+  /// groupNorm(x, γ, β) → normalize(x, channelStatistics(x), γ, β); silu(normalize(…)) → normalize(…, silu).
+  public var rules: [Rewrite] {
+    [
+      Rewrite(
+        "groupNorm(x, γ, β) → normalize(x, channelStatistics(x), γ, β)",
+        .op(GroupNorm.self, ["x", "gamma", "beta"], as: "norm")
+      ) { m in
+        let (x, norm) = (try m["x"], try m.op("norm", as: GroupNorm.self))
+        let statistics = try x.channelStatistics(parts: FuseGroupNormSiLU.parts(x.type))
+        return try x.normalize(
+          statistics, m["gamma"], m["beta"], groups: norm.groups, eps: norm.eps, activation: nil)
+      },
+      Rewrite(
+        "silu(normalize(x, s, γ, β)) → normalize(x, s, γ, β, silu)",
+        .op(SiLU.self, [.op(Normalize.self, as: "norm") { $0.activation == nil }])
+      ) { m in
+        var norm = try m.op("norm", as: Normalize.self)
+        norm.activation = .silu
+        return try m.replacing("norm", by: norm, m.operands("norm"))
+      },
+    ]
+  }
+
+  /// Parts of the statistics: one for 512 pixels, at most 16; by shape alone, so that results do not depend on threads.
+  static func parts(_ x: TensorType) -> Int {
+    min(max(x.shape.dropFirst().dropLast().reduce(1, *) / 512, 1), 16)
+  }
+}

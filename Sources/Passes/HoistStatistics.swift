@@ -1,0 +1,42 @@
+import GraphIR
+
+/// How much work runs at each rate.
+public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConvertible {
+  /// The work of one graph.
+  public struct Work: Hashable, Sendable, Codable {
+    /// `prompt`, `schedule` or `step`.
+    public var rate: String
+    /// Ops that compute something.
+    public var nodes: Int
+    /// Matrix products and convolutions among them.
+    public var products: Int
+    /// Floating-point operations of one run.
+    public var flops: Int
+  }
+
+  /// The work of each graph, in the order in which they run.
+  public var work: [Work] = []
+
+  /// `prompt: 3 ops, 1 product, 3.94 GFLOP; step: …`.
+  public var description: String {
+    work.map { work in
+      let products = "\(work.products) product\(work.products == 1 ? "" : "s")"
+      return
+        "\(work.rate): \(work.nodes) ops, \(products), \((Double(work.flops) / 1e7).rounded() / 100) GFLOP"
+    }
+    .joined(separator: "; ")
+  }
+
+  /// Nothing is known.
+  public init() {}
+
+  /// Counts the work of every graph.
+  package init(_ graphs: HoistedGraphs) {
+    work = graphs.all.map { rate, graph in
+      Work(
+        rate: rate.rawValue, nodes: graph.nodes.count { !$0.operands.isEmpty },
+        products: graph.nodes.count { $0.op is FusedConv || $0.op is MatMul || $0.op is Conv2D },
+        flops: graph.flops)
+    }
+  }
+}

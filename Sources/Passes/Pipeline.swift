@@ -1,0 +1,79 @@
+public import GraphIR
+
+/// The passes that every graph goes through, in order.
+///
+/// - Parameter precision: the element type of stored activations and products.
+public func standardPasses(precision: Precision) -> [any Pass] {
+  [
+    // Clean first, so that patterns meet one form of everything.
+    Simplify(),
+    FoldConstants(),
+    // Patterns of plain ops, before `FuseConv` hides matrix products in fused ops.
+    FuseAttention(),
+    MergeProjections(),
+    // Merged projections are one product each: one row of results to move, not 22.
+    SinkRow(),
+    FuseGroupNormSiLU(),
+    FuseConv(),
+    // The gate is an epilogue of the product that `FuseConv` has made.
+    FuseGEGLU(),
+    // The fusions leave reshapes of reshapes and slices of slices.
+    Simplify(),
+    // Types before the cut, so that what is hoisted is stored in the type in which the step reads it.
+    ChoosePrecision(precision),
+  ]
+}
+
+/// A graph compiled as far as it does not depend on a device.
+public struct OptimizedGraphs: Sendable {
+  /// The graphs over derived weights, cut by rate.
+  public var graphs: HoistedGraphs
+  /// The weights that are not checkpoint tensors themselves, sorted by name, each once.
+  public var weights: [DerivedWeight]
+  /// What the passes did.
+  public var report: PassReport
+}
+
+/// The whole way: passes, the cut by rate, derived weights.
+public struct Pipeline: Sendable {
+  /// The passes before the cut; others can be inserted.
+  public var passes: [any Pass]
+  /// How they are run.
+  public var options: PassOptions
+
+  /// The standard passes for a precision.
+  public init(precision: Precision, options: PassOptions = PassOptions()) {
+    passes = standardPasses(precision: precision)
+    self.options = options
+  }
+
+  /// Adds passes behind the fusions, before precision is chosen.
+  public mutating func insert(_ more: [any Pass]) {
+    passes.insert(contentsOf: more, at: passes.firstIndex { $0 is ChoosePrecision } ?? passes.count)
+  }
+
+  /// The names that `PassOptions.disabled` accepts, in order.
+  public var names: [String] { passes.map(\.name) + [Hoist.name, DeriveWeights.name] }
+
+  /// Compiles a graph.
+  ///
+  /// - Throws: `SDError` from a pass, the verifier or a check, and for unknown names in `options.disabled`.
+  public func run(_ graph: Graph) throws(SDError) -> OptimizedGraphs {
+    var manager = try PassManager(options, passes: names)
+    let whole = try manager.run(passes, on: graph)
+    var hoisted = try manager.transform(whole, Hoist.name, disabled: HoistedGraphs(step: whole)) {
+      (graph, _) throws(SDError) in try Hoist().run(graph)
+    }
+    manager.note(HoistStatistics(hoisted))
+    var weights: [String: DerivedWeight] = [:]
+    for (rate, graph) in hoisted.all {
+      let derived = try manager.transform(graph, DeriveWeights.name, disabled: DerivedGraph(graph: graph)) {
+        (graph, _) throws(SDError) in try DeriveWeights().run(graph)
+      }
+      hoisted[rate] = derived.graph
+      for weight in derived.weights { weights[weight.name] = weight }
+    }
+    return OptimizedGraphs(
+      graphs: hoisted, weights: weights.values.sorted { $0.name < $1.name }, report: manager.report)
+  }
+}

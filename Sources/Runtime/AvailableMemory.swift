@@ -1,0 +1,47 @@
+import Glibc
+package import GraphIR
+
+/// How much memory this process can still take.
+package enum AvailableMemory {
+  /// Bytes: the smaller of what the system and the control group have left; nil when neither says.
+  package static var bytes: Int? {
+    if let forced = Debug.availableMemory { return forced }
+    let system = text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+      .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }.map { $0 << 10 }
+    var group: Int?
+    if let limit = number("/sys/fs/cgroup/memory.max"), let used = number("/sys/fs/cgroup/memory.current") {
+      group = max(0, limit - used)
+    }
+    return [system, group].compactMap(\.self).min()
+  }
+
+  /// Refuses work that needs more than there is.
+  ///
+  /// - Throws: `SDError` (resources) with the numbers.
+  package static func check(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
+    let total = needs.reduce(0) { $0 + $1.bytes }
+    guard let available = bytes, total > available else { return }
+    let parts = needs.map { "\($0.what) \(gibi($0.bytes))" }.joined(separator: ", ")
+    throw SDError(
+      .resources, "needs \(gibi(total)) GiB of memory (\(parts)); \(gibi(available)) are available",
+      hint: "Compile for a smaller --size or --batch, or with --precision bf16.")
+  }
+
+  private static func gibi(_ bytes: Int) -> String {
+    let tenths = (bytes * 10 + (1 << 29)) >> 30
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
+  private static func number(_ path: String) -> Int? {
+    text(path).flatMap { Int($0.split(separator: "\n").first ?? "") }
+  }
+
+  private static func text(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 14)
+    let count = read(descriptor, &bytes, bytes.count)
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  }
+}

@@ -1,0 +1,55 @@
+import CKernels
+package import GraphIR
+
+/// The threaded CPU. Threads are libomp's; the work of a kernel is cut into parts by shape alone.
+package struct CPUDevice: Device {
+  /// `cpu`.
+  package let name = "cpu"
+  /// How many threads run a kernel's parts.
+  package let threads: Int
+  /// The instruction set.
+  package let cpu: CPU
+
+  /// A device of that many threads; nil takes one for every processor this process may run on.
+  package init(threads: Int? = nil, cpu: CPU = .best) {
+    self.threads = threads ?? Int(ck_processors())
+    self.cpu = cpu
+  }
+
+  /// The kernels of ops that conform to `CPULowerable`; primitives without one run their meaning.
+  package var library: any KernelLibrary { CPULibrary(cpu: cpu) }
+
+  /// Binds every step's kernel to its addresses.
+  package func prepare(
+    _ program: Program, weights: any WeightSource, arena: HostMemory, bindings: [String: TensorStorage],
+    profile: Profile?
+  ) throws(SDError) -> any Executable {
+    try CPUExecutable(
+      program, threads: threads, weights: weights, arena: arena, bindings: bindings, profile: profile)
+  }
+}
+
+private struct CPULibrary: KernelLibrary {
+  let cpu: CPU
+
+  func kernel(for op: any Op, _ signature: KernelSignature) -> (any Kernel)? {
+    if let lowerable = op as? any CPULowerable, let kernel = lowerable.cpuKernel(signature, on: cpu) {
+      return kernel
+    }
+    return (op as? any PrimitiveOp).map { meaning(of: $0) }
+  }
+
+  /// The slow last resort: the op's own evaluation, in one part.
+  private func meaning(of op: some PrimitiveOp) -> CPUKernel {
+    CPUKernel("\(type(of: op).id).meaning", parts: 1, acceptsPitch: true) { tensors in
+      { _, _ in
+        let operands = tensors.operands.map { Tensor($0.type, $0.read()) }
+        // The operands passed the type rule; an op that still fails leaves NaN, which the caller finds.
+        let results = (try? op.evaluate(operands)) ?? tensors.results.map {
+          Tensor($0.type, [Float](repeating: .nan, count: $0.type.count))
+        }
+        for (view, result) in zip(tensors.results, results) { view.write(result.values) }
+      }
+    }
+  }
+}

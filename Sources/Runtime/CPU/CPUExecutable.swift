@@ -1,0 +1,107 @@
+import CKernels
+import GraphIR
+
+/// A program bound to addresses: a list of kernel bodies that run one after the other, each on all threads.
+final class CPUExecutable: Executable {
+  let program: Program
+  private let bodies: [CPUKernel.Body]
+  private let parts: [Int]
+  private let results: [[TensorView]]
+  private let threads: Int
+  private let scratch: HostMemory
+  private let scratchStride: Int
+  private let profile: Profile?
+  /// Keeps alive what the bodies point to.
+  private let owners: [Any]
+
+  init(
+    _ program: Program, threads: Int, weights: any WeightSource, arena: HostMemory,
+    bindings: [String: TensorStorage], profile: Profile?
+  ) throws(SDError) {
+    guard arena.byteCount >= program.arenaBytes else {
+      throw SDError(.resources, "'\(program.graph.name)' needs an arena of \(program.arenaBytes) bytes")
+    }
+    self.program = program
+    self.threads = threads
+    self.profile = profile
+    scratchStride = max(64, MemoryPlanner.aligned(program.scratchBytes))
+    scratch = try HostMemory(byteCount: scratchStride * threads)
+    let constants = try program.constants.map { (constant) throws(SDError) -> TensorStorage in
+      let storage = try TensorStorage(constant.type)
+      storage.write(constant.values)
+      return storage
+    }
+    let inputs = try program.resolve(program.inputs, in: bindings)
+    let outputs = try program.resolve(program.outputs, in: bindings)
+    let weightBytes = try program.weights.map { (weight) throws(SDError) in try weights.bytes(of: weight) }
+    owners = [arena, weights, constants, inputs, outputs]
+
+    func view(_ operand: Program.Operand) -> TensorView {
+      let base: UnsafeMutableRawPointer =
+        switch operand.place {
+        case .buffer(let index): arena.base + program.buffers[index].offset
+        case .weight(let index): UnsafeMutableRawPointer(mutating: weightBytes[index])
+        case .constant(let index): constants[index].memory.base
+        case .input(let index): inputs[index].memory.base
+        case .output(let index): outputs[index].memory.base
+        }
+      return TensorView(base: base + operand.offset, type: operand.type, pitch: operand.pitch)
+    }
+    var bodies: [CPUKernel.Body] = []
+    var parts: [Int] = []
+    var results: [[TensorView]] = []
+    for step in program.steps {
+      guard let kernel = step.kernel as? CPUKernel else {
+        throw SDError(.device, "kernel '\(step.kernel.name)' is not one of the CPU's, at '\(step.location)'")
+      }
+      let tensors = KernelTensors(operands: step.operands.map(view), results: step.results.map(view))
+      bodies.append(try kernel.bind(tensors))
+      parts.append(kernel.parts)
+      results.append(tensors.results)
+    }
+    self.bodies = bodies
+    self.parts = parts
+    self.results = results
+  }
+
+  func run() throws(SDError) {
+    for index in bodies.indices {
+      if let stop = Interruption.error { throw stop }
+      if let profile { profile.measure(program, step: index) { run(index) } } else { run(index) }
+      if Debug.checksNaN { try checkNumbers(index) }
+    }
+  }
+
+  private func checkNumbers(_ index: Int) throws(SDError) {
+    let step = program.steps[index]
+    for view in results[index] where view.read().contains(where: \.isNaN) {
+      throw SDError(
+        .numerics, "'\(program.graph.name)': the first result that is not a number is that of '\(step.location)' "
+          + "(\(step.kernel.name), step \(index + 1) of \(program.steps.count))")
+    }
+  }
+
+  private func run(_ index: Int) {
+    let region = Region(body: bodies[index], scratch: scratch.base, stride: scratchStride)
+    withExtendedLifetime(region) {
+      ck_parallel(
+        Int32(threads), parts[index],
+        { context, part, thread in
+          guard let context else { return }
+          let region = Unmanaged<Region>.fromOpaque(context).takeUnretainedValue()
+          region.body(part, region.scratch + Int(thread) * region.stride)
+        }, Unmanaged.passUnretained(region).toOpaque())
+    }
+  }
+
+  /// What the threads share while they run one kernel.
+  private final class Region {
+    let body: CPUKernel.Body
+    let scratch: UnsafeMutableRawPointer
+    let stride: Int
+
+    init(body: @escaping CPUKernel.Body, scratch: UnsafeMutableRawPointer, stride: Int) {
+      (self.body, self.scratch, self.stride) = (body, scratch, stride)
+    }
+  }
+}

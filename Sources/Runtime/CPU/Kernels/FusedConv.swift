@@ -1,0 +1,124 @@
+import CKernels
+public import GraphIR
+
+extension FusedConv: CPULowerable {
+  /// The indirect convolution: any number of sources with constant weights; gates with GELU.
+  public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
+    let gates = epilogues.filter { if case .gate = $0 { true } else { false } }
+    let weights = sources.indices.map { 2 * $0 + 1 }
+    guard node.isFloat, weights.allSatisfy({ node.isWeight[$0] }), gates.isEmpty || gates == [.gate(.gelu)]
+    else { return nil }
+    let layout: WeightLayout = gates.isEmpty ? .panel32 : .panel32Gated
+    guard weights.allSatisfy({ layout.accepts(node.operands[$0]) }) else { return nil }
+
+    let shapes = ConvArguments(self, node.placeholders)
+    let parts = ck_conv_parts(shapes.conv)
+    return CPUKernel(
+      "conv.\(cpu.level.rawValue)", parts: parts, scratchBytes: ck_conv_scratch(shapes.conv),
+      weightLayouts: Dictionary(uniqueKeysWithValues: weights.map { ($0, layout) })
+    ) { tensors in
+      let arguments = ConvArguments(self, tensors)
+      let function = cpu.kernels.pointee.conv
+      return { part, scratch in function?(arguments.conv, part, parts, scratch) }
+    }
+  }
+}
+
+extension Conv2D: CPULowerable {
+  /// The fused convolution with nothing behind it.
+  public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
+    let source = FusedConv.Source(stride: stride, padding: padding)
+    return FusedConv(sources: [source], dtype: node.results[0].dtype).cpuKernel(node, on: cpu)
+  }
+}
+
+/// The arguments of one convolution at fixed addresses.
+private final class ConvArguments: @unchecked Sendable {
+  let conv: UnsafeMutablePointer<ck_conv>
+  private let sources: UnsafeMutablePointer<ck_source>
+  private let epilogues: UnsafeMutablePointer<ck_epilogue>
+
+  init(_ op: FusedConv, _ tensors: KernelTensors) {
+    conv = .allocate(capacity: 1)
+    sources = .allocate(capacity: op.sources.count)
+    epilogues = .allocate(capacity: max(1, op.epilogues.count))
+    let result = tensors.results[0]
+    let weight = tensors.operands[1].type
+    var shape = ck_conv()
+    // A matrix product is an image of one line a sample; samples matter only to rows that are added per sample.
+    let isImage = weight.rank == 4
+    shape.samples = isImage || op.epilogues.contains(.row) ? result.type.shape[0] : 1
+    shape.out_h = isImage ? result.type.shape[1] : 1
+    shape.out_w = isImage ? result.type.shape[2] : result.rows / max(1, shape.samples)
+    shape.columns = weight.shape[0]
+    shape.gated = op.epilogues.contains(.gate(.gelu)) ? 1 : 0
+    (shape.y, shape.y_dtype, shape.y_pitch) = (result.base, result.type.dtype.ck, result.pitch)
+    (shape.source_count, shape.epilogue_count) = (op.sources.count, op.epilogues.count)
+    shape.sources = UnsafePointer(sources)
+    shape.epilogues = UnsafePointer(epilogues)
+    for (index, source) in op.sources.enumerated() {
+      (sources + index).initialize(
+        to: ck_source(source, tensors.operands[2 * index], tensors.operands[2 * index + 1], shape))
+    }
+    var next = 2 * op.sources.count
+    for (index, epilogue) in op.epilogues.enumerated() {
+      let operand = epilogue.hasOperand ? tensors.operands[next] : nil
+      if epilogue.hasOperand { next += 1 }
+      (epilogues + index).initialize(to: ck_epilogue(epilogue, operand))
+    }
+    conv.initialize(to: shape)
+  }
+
+  deinit {
+    conv.deallocate()
+    sources.deallocate()
+    epilogues.deallocate()
+  }
+}
+
+extension ck_source {
+  fileprivate init(_ source: FusedConv.Source, _ x: TensorView, _ weight: TensorView, _ conv: ck_conv) {
+    self.init()
+    (self.x, dtype, pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
+    (weights, weights_dtype) = (UnsafeRawPointer(weight.base), weight.type.dtype.ck)
+    channels = weight.type.shape[1]
+    let isImage = weight.type.rank == 4
+    in_h = isImage ? x.type.shape[1] : 1
+    in_w = isImage ? x.type.shape[2] : conv.out_w
+    up_h = source.upsample?[0] ?? in_h
+    up_w = source.upsample?[1] ?? in_w
+    kernel_h = isImage ? weight.type.shape[2] : 1
+    kernel_w = isImage ? weight.type.shape[3] : 1
+    (stride_y, stride_x) = (source.stride, source.stride)
+    (pad_top, pad_left) = (source.padding.top, source.padding.left)
+  }
+}
+
+extension ck_epilogue {
+  fileprivate init(_ epilogue: FusedConv.Epilogue, _ operand: TensorView?) {
+    self.init()
+    if let operand {
+      (x, dtype, pitch) = (UnsafeRawPointer(operand.base), operand.type.dtype.ck, operand.pitch)
+    }
+    switch epilogue {
+    case .bias: kind = CK_BIAS
+    case .row:
+      kind = CK_ROW
+      if operand?.type.shape.first == 1 { pitch = 0 }
+    case .residual: kind = CK_RESIDUAL
+    case .activation(let function): (kind, activation) = (CK_ACTIVATION, function.ck)
+    case .gate: kind = CK_GATE
+    }
+  }
+}
+
+extension Activation {
+  /// The kernels' name for this function.
+  var ck: ck_activation {
+    switch self {
+    case .silu: CK_SILU
+    case .gelu: CK_GELU
+    case .quickGELU: CK_QUICK_GELU
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import Glibc
+package import GraphIR
+
+/// The environment variables of the project, all read here. The README has the table.
+package enum Debug {
+  /// `SD_DEBUG`: 1 devices and totals, 2 time of every step, 3 passes, 4 kernels chosen. 0 without it.
+  package static let level: Int = variable("SD_DEBUG").flatMap { Int($0) } ?? 0
+  /// `SD_CHECK_NAN=1`: every kernel's results are looked at, and the first that is not a number is named.
+  package static let checksNaN = variable("SD_CHECK_NAN") == "1"
+  /// `SD_VERIFY=1`: the digests of all weights are checked when a plan is opened.
+  package static let verifiesWeights = variable("SD_VERIFY") == "1"
+  /// `SD_MEMORY`: bytes to take for the memory that is available, instead of asking the system.
+  package static let availableMemory: Int? = variable("SD_MEMORY").flatMap { Int($0) }
+
+  /// The processor level that `SD_CPU` forces, or the best there is.
+  ///
+  /// - Throws: `SDError` (usage) for a level that is unknown or that this processor does not have.
+  package static func cpu() throws(SDError) -> CPU {
+    guard let name = variable("SD_CPU") else { return .best }
+    guard let level = CPU.Level(rawValue: name) else {
+      let known = CPU.Level.allCases.map(\.rawValue).joined(separator: ", ")
+      throw SDError(.usage, "SD_CPU is '\(name)', it must be one of \(known)")
+    }
+    return try CPU(level)
+  }
+
+  /// Writes a line to standard error when `SD_DEBUG` is at least `level`.
+  package static func log(_ level: Int, _ text: @autoclosure () -> String) {
+    if self.level >= level { StandardError.print(text()) }
+  }
+
+  private static func variable(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+}
+
+/// Standard error, where everything goes that is not a result.
+package enum StandardError {
+  /// Writes a line.
+  package static func print(_ line: String) { write(line + "\n") }
+
+  /// Writes text as it is.
+  package static func write(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while let start = rest.baseAddress, rest.count > 0 {
+        let count = Glibc.write(STDERR_FILENO, start, rest.count)
+        if count <= 0 { return }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+
+  /// Whether it is a terminal.
+  package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+}

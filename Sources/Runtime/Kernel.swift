@@ -1,0 +1,29 @@
+public import GraphIR
+
+/// What lowering knows of a node when it asks for a kernel.
+public struct KernelSignature: Sendable {
+  /// The operands' types.
+  public let operands: [TensorType]
+  /// The results' types.
+  public let results: [TensorType]
+  /// For every operand, whether it is a weight: constant, known when the plan is made.
+  public let isWeight: [Bool]
+}
+
+/// A kernel that a device offers for a node.
+package protocol Kernel: Sendable {
+  /// What profiles and `--inspect` call it.
+  var name: String { get }
+  /// The layouts in which it wants its weights; an operand that is not named here is wanted dense.
+  var weightLayouts: [Int: WeightLayout] { get }
+  /// Whether operands may be views with a row pitch; lowering copies them otherwise.
+  var acceptsPitch: Bool { get }
+  /// Bytes that every running thread needs for itself.
+  var scratchBytes: Int { get }
+}
+
+/// The kernels of a device.
+package protocol KernelLibrary: Sendable {
+  /// A kernel for a node, or nil: then the op's decomposition is lowered.
+  func kernel(for op: any Op, _ signature: KernelSignature) -> (any Kernel)?
+}

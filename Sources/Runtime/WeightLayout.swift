@@ -1,0 +1,117 @@
+import CKernels
+package import GraphIR
+
+/// How a weight lies in memory: a permutation of its elements, plus zero padding, that depends on its shape only.
+package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
+  /// As in the checkpoint.
+  case dense
+  /// Panels of 32 output columns, for `FusedConv`: `[⌈O / 32⌉][kh · kw · C][32]`.
+  case panel32
+  /// As `panel32`, with 16 values and their 16 gates in a panel.
+  case panel32Gated = "panel32.gated"
+
+  /// Bytes of a weight of this type (`[O, C, kh, kw]` or `[O, C]` for panels).
+  package func byteCount(_ type: TensorType) -> Int {
+    switch self {
+    case .dense: type.byteCount
+    case .panel32, .panel32Gated:
+      ck_packed_count(
+        type.shape[0], type.shape[1], type.rank == 4 ? type.shape[2] : 1, type.rank == 4 ? type.shape[3] : 1,
+        self == .panel32Gated ? 1 : 0) * type.dtype.size
+    }
+  }
+
+  /// Whether a tensor of this type can lie so.
+  package func accepts(_ type: TensorType) -> Bool {
+    switch self {
+    case .dense: true
+    case .panel32: type.dtype.isFloat && (type.rank == 2 || type.rank == 4)
+    case .panel32Gated: type.dtype.isFloat && type.rank == 2 && type.shape[0] % 2 == 0
+    }
+  }
+
+  /// Writes a dense tensor in this layout, converting to `type`'s element type.
+  ///
+  /// - Parameters:
+  ///   - source: dense elements of `sourceType`, which has the shape of `type`; any alignment of its element type.
+  ///   - destination: `byteCount(type)` bytes.
+  package func pack(
+    _ source: UnsafeRawPointer, as sourceType: DType, to destination: UnsafeMutableRawPointer, type: TensorType,
+    threads: Int
+  ) {
+    if self == .dense {
+      convert(source, sourceType, to: destination, type.dtype, count: type.count, threads: threads)
+    } else {
+      var arguments = panels(type)
+      (arguments.source, arguments.destination) = (source, destination)
+      (arguments.source_dtype, arguments.destination_dtype) = (sourceType.ck, type.dtype.ck)
+      ck_run(ck_pack_panels, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
+    }
+  }
+
+  /// The inverse of `pack`: dense elements of `destinationType` out of this layout.
+  package func unpack(
+    _ source: UnsafeRawPointer, type: TensorType, to destination: UnsafeMutableRawPointer,
+    as destinationType: DType, threads: Int
+  ) {
+    if self == .dense {
+      convert(source, type.dtype, to: destination, destinationType, count: type.count, threads: threads)
+    } else {
+      var arguments = panels(type)
+      (arguments.source, arguments.destination) = (source, destination)
+      (arguments.source_dtype, arguments.destination_dtype) = (type.dtype.ck, destinationType.ck)
+      ck_run(ck_unpack_panels, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
+    }
+  }
+
+  private func panels(_ type: TensorType) -> ck_pack {
+    let taps = type.rank == 4 ? type.shape[2] * type.shape[3] : 1
+    var arguments = ck_pack()
+    arguments.columns = type.shape[0]
+    arguments.channels = type.shape[1]
+    arguments.kernel_h = type.rank == 4 ? type.shape[2] : 1
+    arguments.kernel_w = type.rank == 4 ? type.shape[3] : 1
+    arguments.column_stride = type.shape[1] * taps
+    arguments.channel_stride = taps
+    arguments.tap_stride = type.rank == 4 ? 1 : 0
+    arguments.gated = self == .panel32Gated ? 1 : 0
+    return arguments
+  }
+}
+
+/// Converts dense elements; equal types are copied.
+private func convert(
+  _ source: UnsafeRawPointer, _ from: DType, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int,
+  threads: Int
+) {
+  if from == to {
+    destination.copyMemory(from: source, byteCount: count * from.size)
+    return
+  }
+  // Rows of a fixed length, so that threads can share the work, then the rest.
+  let width = 1 << 12
+  for (start, rows, columns) in [(0, count / width, width), (count / width * width, 1, count % width)] {
+    guard rows > 0, columns > 0 else { continue }
+    var arguments = ck_convert()
+    arguments.x = source + start * from.size
+    arguments.y = destination + start * to.size
+    (arguments.x_dtype, arguments.y_dtype) = (from.ck, to.ck)
+    (arguments.x_pitch, arguments.y_pitch) = (columns, columns)
+    (arguments.rows, arguments.columns) = (rows, columns)
+    ck_run(
+      ck_kernels(ck_detect()).pointee.convert, &arguments, ck_elementwise_parts(rows, columns), Int32(threads), nil, 0)
+  }
+}
+
+extension DType {
+  /// The kernels' name for this type.
+  var ck: ck_dtype {
+    switch self {
+    case .f32: CK_F32
+    case .f16: CK_F16
+    case .bf16: CK_BF16
+    case .i32: CK_I32
+    case .i64: CK_I64
+    }
+  }
+}

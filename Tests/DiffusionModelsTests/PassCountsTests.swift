@@ -1,0 +1,127 @@
+import DiffusionModels
+import GraphIR
+import GraphPasses
+import GraphRuntime
+import Testing
+
+/// What the pipeline makes of the models: counts for published architectures, numbers for a small one.
+@Suite struct PassCountsTests {
+  private func unet(_ architecture: Architecture, _ entry: UNetEntry, size: Int? = nil) throws -> Graph {
+    let model = try ModelDescription(architecture)
+    let height = try size ?? #require(model.unet.sampleSize)[0]
+    return try declareUNet(model.unet, entry: entry, batch: 1, height: height, width: height)
+  }
+
+  private func compile(
+    _ graph: Graph, _ precision: Precision = .fp32, without disabled: Set<String> = [], check: Bool = false
+  ) throws -> OptimizedGraphs {
+    var options = PassOptions()
+    options.disabled = disabled
+    options.check = check
+    return try Pipeline(precision: precision, options: options).run(graph)
+  }
+
+  /// Checks that no plain form of a fused op is left, and that the step computes nothing that a lower rate could.
+  private func expectFused(_ graphs: HoistedGraphs) {
+    let plain = [
+      "conv2d", "matmul", "softmax", "group_norm", "silu", "gelu", "quick_gelu", "multiply", "add",
+      "upsample_nearest", "transpose",
+    ]
+    for (rate, graph) in graphs.all {
+      for name in plain { #expect(graph.opCounts()["sd.\(name)"] == nil, "\(name) in \(graph.name)") }
+      let rates = graph.rates()
+      for (node, own) in zip(graph.nodes, rates) where own < rate {
+        #expect(node.operands.isEmpty || node.op is Reshape || node.op is Slice, "\(node.location)")
+      }
+    }
+  }
+
+  @Test(arguments: [Precision.fp32, .bf16, .fp16]) func sd15(_ precision: Precision) throws {
+    let result = try compile(unet(.sd15, .guided), precision)
+    let (prompt, schedule, step) = (
+      try #require(result.graphs.prompt), try #require(result.graphs.schedule), result.graphs.step
+    )
+    expectFused(result.graphs)
+    #expect(step.opCounts()["sd.attention"] == 32)
+    let normalizations = step.nodes.compactMap { $0.op as? Normalize }
+    #expect(normalizations.count == 61 && normalizations.count { $0.activation == .silu } == 45)
+    #expect(step.nodes.compactMap { $0.op as? FusedConv }.count { $0.epilogues.contains(.gate(.gelu)) } == 16)
+    // All keys and values are one product; so are all projections of the time embedding, behind its two layers.
+    #expect(prompt.opCounts()["sd.fused_conv"] == 1 && prompt.outputs.count == 1)
+    #expect(schedule.opCounts()["sd.fused_conv"] == 3 && schedule.outputs.count == 1)
+    #expect(prompt.type(of: prompt.outputs[0].value) == TensorType(precision.dtype, [2, 77, 24960]))
+    #expect(schedule.type(of: schedule.outputs[0].value) == TensorType(.f32, [16, 20160]))
+    #expect(step.opCounts()["sd.select_row"] == 1 && step.opCounts()["sd.cast"] ?? 0 <= 1)
+    #expect(step.opCounts()["sd.concat"] == 13)
+    #expect(result.report.hoisted.work.map(\.products) == [1, 3, 194])
+  }
+
+  @Test func sd15WithoutMergedProjections() throws {
+    let result = try compile(unet(.sd15, .guided, size: 16), without: ["merge-projections"])
+    expectFused(result.graphs)
+    #expect(result.graphs.prompt?.opCounts()["sd.fused_conv"] == 32)
+    #expect(result.graphs.schedule?.opCounts()["sd.fused_conv"] == 24)
+  }
+
+  @Test func sd15General() throws {
+    let result = try compile(unet(.sd15, .general, size: 16), .bf16)
+    expectFused(result.graphs)
+    #expect(result.graphs.schedule?.opCounts()["sd.fused_conv"] == 3)
+    #expect(result.graphs.step.opCounts()["sd.select_row"] == nil)
+  }
+
+  @Test func sd21() throws {
+    let result = try compile(unet(.sd21, .guided, size: 16), .bf16)
+    expectFused(result.graphs)
+    #expect(result.graphs.step.opCounts()["sd.attention"] == 32)
+  }
+
+  @Test func hoistMovesTheWorkAndNothingElse() throws {
+    let graph = try unet(.sd15, .guided, size: 16)
+    let (cut, whole) = (try compile(graph).graphs, try compile(graph, without: ["hoist"]).graphs)
+    #expect(whole.prompt == nil && whole.schedule == nil)
+    #expect(cut.all.reduce(0) { $0 + $1.graph.flops } == whole.step.flops)
+    #expect(cut.step.flops < whole.step.flops)
+  }
+
+  @Test func weightsHaveTheSameNamesAtEverySize() throws {
+    let names = try [16, 24].flatMap { size in
+      try UNetEntry.allCases.map { try compile(unet(.sd15, $0, size: size), .bf16).weights.map(\.name) }
+    }
+    #expect(names[0] == names[2] && names[1] == names[3])
+    #expect(names[0] == names[1])
+    #expect(Set(names[0]).count == names[0].count)
+  }
+
+  @Test(arguments: Architecture.allCases) func otherComponents(_ architecture: Architecture) throws {
+    let model = try ModelDescription(architecture)
+    let text = try compile(declareTextEncoder(model.textEncoder, batch: 1), .bf16)
+    #expect(text.graphs.prompt == nil && text.graphs.schedule == nil)
+    let layers = architecture == .sd15 ? 12 : 23
+    #expect(text.graphs.step.opCounts()["sd.attention"] == layers)
+    #expect(text.graphs.step.opCounts()["sd.fused_conv"] == 4 * layers)
+    // Token plus position.
+    #expect(text.graphs.step.opCounts()["sd.add"] == 1)
+    for vae in [
+      try declareVAEDecoder(model.vae, batch: 1, height: 8, width: 8),
+      try declareVAEEncoder(model.vae, batch: 1, height: 64, width: 64),
+    ] {
+      let result = try compile(vae, .bf16)
+      expectFused(result.graphs)
+      #expect(result.graphs.step.opCounts()["sd.attention"] == 1)
+    }
+  }
+
+  /// Every pass is checked against the interpreter.
+  @Test(arguments: [Precision.fp32, .bf16, .fp16], UNetEntry.allCases)
+  func smallUNet(_ precision: Precision, _ entry: UNetEntry) throws {
+    let members: JSON = [
+      "block_out_channels": [4, 8], "norm_num_groups": 2, "layers_per_block": 1, "cross_attention_dim": 6,
+      "attention_head_dim": 2, "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+      "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+    ]
+    let configuration = try UNetConfiguration(JSON.Config(members, file: "unet/config.json"))
+    let graph = try declareUNet(configuration, entry: entry, batch: 2, height: 6, width: 5, tokens: 7)
+    expectFused(try compile(graph, precision, check: true).graphs)
+  }
+}

@@ -1,0 +1,16 @@
+/// Random numbers that follow from a seed alone (SplitMix64; Steele, Lea & Flood 2014, doi:10.1145/2714064.2660195).
+package struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  /// The sequence of a seed.
+  package init(seed: UInt64) { state = seed }
+
+  /// The next 64 bits.
+  package mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,45 @@
+public import ArgumentParser
+import DiffusionModels
+import Foundation
+import GraphIR
+import GraphRuntime
+
+/// Runs a command-line tool: parses, runs, and turns what is thrown into a sentence and an exit code.
+///
+/// 0 is success; usage errors exit with 2, other errors with their code, and a run that a signal stopped with
+/// 128 + the signal's number.
+public enum Tool {
+  /// Runs a command with the process's arguments and ends the process.
+  public static func main(_ command: (some ParsableCommand).Type) -> Never {
+    Interruption.catch()
+    exit(run(command, Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Runs a command; returns its exit code.
+  package static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> Int32 {
+    do {
+      // An option whose value may be left out is more than the parser knows.
+      var parsed = try command.parseAsRoot(arguments.map { $0 == "--stats" ? "--stats=text" : $0 })
+      try parsed.run()
+      return 0
+    } catch let error as SDError {
+      report(command, error.description)
+      if error.code == .cancelled, let signal = Interruption.signal { return 128 + signal }
+      return error.code.rawValue
+    } catch where command.exitCode(for: error) == .success {
+      print(command.message(for: error))
+      return 0
+    } catch {
+      report(command, command.fullMessage(for: error))
+      return SDError.Code.usage.rawValue
+    }
+  }
+
+  private static func report(_ command: any ParsableCommand.Type, _ message: String) {
+    let name = command.configuration.commandName ?? "sd"
+    let text = message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message
+    // A path can be thousands of characters long; a message must not.
+    let limit = 2_900
+    StandardError.print("\(name): " + (text.count > limit ? text.prefix(limit) + " ..." : text))
+  }
+}

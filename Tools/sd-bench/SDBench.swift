@@ -1,0 +1,2 @@
+import ToolSupport
+@main enum Main { static func main() {} }
