@@ -1,4 +1,5 @@
-// Which instruction set this processor and operating system support (cpuid, XCR0), and the measured peak of one thread.
+// Which instruction set this processor and operating system support (cpuid, XCR0), and the measured peak of
+// one thread.
 #include "include/ck_cpu.h"
 
 #include <stddef.h>

@@ -1,5 +1,6 @@
-// Packed weights: checkpoint layout <-> panel32 [panel][k][32] and its gated variant; layouts in include/ck_pack.h.
-// No arithmetic but the rounding of a change of type (to nearest, ties to even; NaN stays NaN).
+// Packed weights: checkpoint layout <-> panel32 [panel][k][32] and its gated variant; layouts in
+// include/ck_pack.h. No arithmetic but the rounding of a change of type (to nearest, ties to even; NaN
+// stays NaN).
 #include "include/ck_pack.h"
 
 #include "vector/scalar.h"

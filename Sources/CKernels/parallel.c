@@ -1,4 +1,5 @@
-// Threads: the one file that knows of them. libomp keeps its workers between calls; parts are handed out one at a time.
+// Threads: the one file that knows of them. libomp keeps its workers between calls; parts are handed out
+// one at a time.
 #include "include/ck_parallel.h"
 
 // The toolchain ships no omp.h.

@@ -25,7 +25,18 @@ static void handle(int number) {
   _exit(128 + number);
 }
 
+static void handle_bus_error(int number) {
+  (void)number;
+  static const char message[] = "a mapped file was cut short while it was read: copy it again\n";
+  if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(3);
+  _exit(3);
+}
+
 void ck_catch_signals(void) {
+  struct sigaction bus;
+  memset(&bus, 0, sizeof bus);
+  bus.sa_handler = handle_bus_error;
+  sigaction(SIGBUS, &bus, NULL);
   const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   for (int i = 0; i < 3; i++) {
     struct sigaction action, old;

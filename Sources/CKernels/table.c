@@ -3,8 +3,8 @@
 
 #define CK_DECLARE(isa) \
   extern ck_function ck_conv_##isa, ck_attention_##isa, ck_channel_statistics_##isa, ck_normalize_##isa, \
-    ck_layer_norm_##isa, ck_softmax_##isa, ck_binary_##isa, ck_unary_##isa, ck_geglu_##isa, ck_convert_##isa, \
-    ck_gather_##isa
+    ck_layer_norm_##isa, ck_softmax_##isa, ck_binary_##isa, ck_unary_##isa, ck_geglu_##isa, \
+    ck_convert_##isa, ck_gather_##isa
 
 #define CK_TABLE(level, name) \
   { \

@@ -40,6 +40,11 @@ public struct Graph: Sendable {
     public let types: [TensorType]
     /// Where the model declared it: `unet.down_blocks.0.resnets.1.norm1`. Kept through all passes.
     public let location: String
+
+    /// A node as it is, unchecked; `Graph.add` makes valid ones.
+    package init(op: any Op, operands: [ValueID], types: [TensorType], location: String) {
+      (self.op, self.operands, self.types, self.location) = (op, operands, types, location)
+    }
   }
 
   /// A named result of the graph.
@@ -48,6 +53,11 @@ public struct Graph: Sendable {
     public var name: String
     /// The value.
     public var value: ValueID
+
+    /// A named value, unchecked; `Graph.addOutput` makes valid ones.
+    package init(name: String, value: ValueID) {
+      (self.name, self.value) = (name, value)
+    }
   }
 
   /// What the graph computes, for messages and files.
@@ -88,10 +98,12 @@ public struct Graph: Sendable {
     _ op: any Op, _ operands: [ValueID], location: String
   ) throws(SDError) -> NodeID {
     for (position, operand) in operands.enumerated() {
-      guard nodes.indices.contains(operand.node.index), self[operand.node].types.indices.contains(operand.result)
+      guard nodes.indices.contains(operand.node.index),
+        self[operand.node].types.indices.contains(operand.result)
       else {
         throw SDError(
-          .usage, "[\(Swift.type(of: op).id)] operand \(position) is no value of this graph, at '\(location)'")
+          .usage, "[\(Swift.type(of: op).id)] operand \(position) is no value of this graph, at '\(location)'"
+        )
       }
     }
     let key = InternKey(op: op, operands: operands)

@@ -100,7 +100,8 @@ extension Op {
       throw reject("operand \(index) must be floating-point, it is \(type)")
     }
     guard rank.contains(type.rank) else {
-      let wanted = rank.lowerBound == rank.upperBound ? "\(rank.lowerBound)" : "\(rank.lowerBound) to \(rank.upperBound)"
+      let wanted =
+        rank.lowerBound == rank.upperBound ? "\(rank.lowerBound)" : "\(rank.lowerBound) to \(rank.upperBound)"
       throw reject("operand \(index) must have rank \(wanted), it is \(type)")
     }
     return type

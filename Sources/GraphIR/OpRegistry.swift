@@ -31,6 +31,12 @@ public struct OpRegistry: Sendable {
   /// The op of that name, as `OpID` prints it.
   public subscript(name: String) -> (any Op.Type)? { ops[name] }
 
+  /// Whether it has this very op under the op's name.
+  package func contains(_ op: any Op) -> Bool {
+    let type: any Op.Type = Swift.type(of: op)
+    return ops[type.id.description].map { $0 == type } ?? false
+  }
+
   /// All names, sorted.
   public var names: [String] { ops.keys.sorted() }
 

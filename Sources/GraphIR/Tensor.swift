@@ -26,7 +26,9 @@ public struct Tensor: Hashable, Sendable {
   public func cast(to dtype: DType) -> Tensor {
     var result = self
     result.type = type.with(dtype)
-    if dtype == .f16 || dtype == .bf16 { for i in values.indices { result.values[i] = dtype.rounded(values[i]) } }
+    if dtype == .f16 || dtype == .bf16 {
+      for i in values.indices { result.values[i] = dtype.rounded(values[i]) }
+    }
     return result
   }
 

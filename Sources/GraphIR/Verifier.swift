@@ -128,7 +128,7 @@ extension Verifier {
       types[parameter.name] = first
       guard first != parameter.type else { continue }
       return Violation(
-        "parameter '\(parameter.name)' is \(first) and \(parameter.type)", at: graph[id].location)
+        "parameter '\(parameter.name.printable)' is \(first) and \(parameter.type)", at: graph[id].location)
     }
     return nil
   }
@@ -136,7 +136,7 @@ extension Verifier {
   private static func inputs(_ graph: Graph) -> Violation? {
     let live = graph.liveness()
     for (id, input) in graph.inputs where !live[id.index] {
-      return Violation("no output depends on input '\(input.name)'", at: graph[id].location)
+      return Violation("no output depends on input '\(input.name.printable)'", at: graph[id].location)
     }
     return nil
   }
@@ -150,7 +150,7 @@ extension Verifier {
     names += graph.nodes.map { ("an operation's name", $0.name, $0.location) }
     for (what, name, location) in names {
       if let reason = objection(toName: name) {
-        return Violation("\(what) \(reason)", at: String(location.prefix(64)))
+        return Violation("\(what) \(reason)", at: location.printable)
       }
     }
     for node in graph.nodes where !node.name.isWord {

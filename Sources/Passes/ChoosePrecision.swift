@@ -122,9 +122,7 @@ private final class TypedCopy {
   ) throws(SDError) {
     var values: [Value] = []
     for operand in operands { values.append(try value(operand.id, operand.dtype)) }
-    let results = try builder.at(source[id].location) { () throws(SDError) -> [Value] in
-      try builder.results(of: op, values)
-    }
+    let results = try builder.results(of: op, values, at: source[id].location)
     for (index, result) in results.enumerated() {
       versions[ValueID(id, index)] = [result.type.dtype: result]
       storedTypes[ValueID(id, index)] = stored ?? result.type.dtype
@@ -143,9 +141,7 @@ private final class TypedCopy {
     case is Reshape, is Transpose, is Slice, is SelectRow:
       var operands = [try value(node.operands[0], dtype)]
       for operand in node.operands.dropFirst() { operands.append(try value(operand)) }
-      result = try builder.at(node.location) { () throws(SDError) -> Value in
-        try builder.add(node.op, operands)
-      }
+      result = try builder.add(node.op, operands, at: node.location)
     default:
       guard let exact = known[.f32] ?? known.values.first else {
         throw SDError(.invalid, "value \(id.node.index) of '\(source.name)' is read before it is defined")

@@ -31,10 +31,7 @@ public struct FoldConstants: Pass {
       var results: [Value] = []
       for (tensor, type) in zip(try Interpreter().evaluate(node.op, tensors), node.types) {
         let constant = Constant(type: type, values: tensor.cast(to: type.dtype).values)
-        results.append(
-          try copy.builder.at(node.location) { () throws(SDError) -> Value in
-            try copy.builder.add(constant, [])
-          })
+        results.append(try copy.builder.add(constant, [], at: node.location))
       }
       copy.replace(id, by: results)
     }

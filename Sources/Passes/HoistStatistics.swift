@@ -17,15 +17,17 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
   /// The work of each graph, in the order in which they run.
   public var work: [Work] = []
 
-  /// `prompt: 3 ops, 1 product, 3.94 GFLOP; step: …`.
+  /// `prompt: 3 ops, 1 product, 5.9 GFLOP; step: …`.
   public var description: String {
     work.map { work in
-      let products = "\(work.products) product\(work.products == 1 ? "" : "s")"
-      return
-        "\(work.rate): \(work.nodes) ops, \(products), \((Double(work.flops) / 1e7).rounded() / 100) GFLOP"
+      let gigaflops = (Double(work.flops) / 1e7).rounded() / 100
+      let counts = "\(count(work.nodes, "op")), \(count(work.products, "product"))"
+      return "\(work.rate): \(counts), \(gigaflops) GFLOP"
     }
     .joined(separator: "; ")
   }
+
+  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
   /// Nothing is known.
   public init() {}

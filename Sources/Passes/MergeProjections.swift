@@ -17,9 +17,11 @@ public struct MergeProjections: Pass {
   /// x · wᵀ + b.
   private static let biased = Pattern.op(Add.self, [linear, .weight("b")])
 
-  /// A linear layer: its last node, and what it reads.
-  private struct Projection {
+  /// A linear layer: its product, its last node, and what it reads.
+  private struct Layer {
+    var product: NodeID
     var root: NodeID
+    var x: ValueID
     var weight: ValueID
     var bias: ValueID?
   }
@@ -37,9 +39,9 @@ public struct MergeProjections: Pass {
     let groups = MergeProjections.groups(in: graph)
     let copy = GraphCopy(of: graph)
     for id in graph.ids {
-      if let (x, group) = groups[id], context.countRewrite() {
+      if let group = groups[id], context.countRewrite() {
         try copy.builder.at(graph[id].location) { () throws(SDError) in
-          try MergeProjections.merge(group, of: x, copy)
+          try MergeProjections.merge(group, copy)
         }
       }
       _ = try copy.value(ValueID(id))
@@ -47,40 +49,45 @@ public struct MergeProjections: Pass {
     return try copy.finished()
   }
 
-  private static func merge(_ group: [Projection], of x: ValueID, _ copy: GraphCopy) throws(SDError) {
+  private static func merge(_ group: [Layer], _ copy: GraphCopy) throws(SDError) {
     let weights = try copy.values(group.map(\.weight))
     let biases = try copy.values(group.compactMap(\.bias))
     let bias = try biases.isEmpty ? nil : copy.builder.concat(biases, axis: 0)
-    let merged = try copy.value(x).linear(copy.builder.concat(weights, axis: 0), bias)
+    let merged = try copy.value(group[0].x).linear(copy.builder.concat(weights, axis: 0), bias)
     var start = 0
-    for (projection, weight) in zip(group, weights) {
+    for (layer, weight) in zip(group, weights) {
       let end = start + weight.shape[0]
-      copy.replace(projection.root, by: [try merged.sliced(start..<end)])
+      copy.replace(layer.root, by: [try merged.sliced(start..<end)])
       start = end
     }
   }
 
   /// The groups of two layers or more, by their first product.
-  private static func groups(in graph: Graph) -> [NodeID: (x: ValueID, group: [Projection])] {
+  private static func groups(in graph: Graph) -> [NodeID: [Layer]] {
+    var groups: [Key: [Layer]] = [:]
+    for layer in layers(in: graph) {
+      let bias = layer.bias.map { graph.type(of: $0).dtype }
+      let key = Key(x: layer.x, weight: graph.type(of: layer.weight).dtype, bias: bias)
+      groups[key, default: []].append(layer)
+    }
+    let mergeable = groups.values.filter { $0.count > 1 }
+    return Dictionary(uniqueKeysWithValues: mergeable.map { ($0[0].product, $0) })
+  }
+
+  /// All linear layers, with their biases where nothing else reads the product, in order of definition.
+  private static func layers(in graph: Graph) -> [Layer] {
     let matcher = Matcher(graph)
-    var layers: [NodeID: (key: Key, projection: Projection)] = [:]
+    var layers: [NodeID: Layer] = [:]
     for pattern in [biased, linear] {
       for root in graph.ids {
         guard let found = matcher.matches(pattern, at: root).first?.values,
-          let product = found["product"]?.node,
-          let x = found["x"], let weight = found["w"], layers[product] == nil,
-          graph.type(of: weight).rank == 2, graph[root].types == graph[product].types
+          let product = found["product"]?.node, let x = found["x"], let weight = found["w"],
+          layers[product] == nil, graph.type(of: weight).rank == 2, graph[root].types == graph[product].types
         else { continue }
-        let columns = graph.type(of: weight).shape[0]
-        if let bias = found["b"], graph.type(of: bias).shape != [columns] { continue }
-        let key = Key(
-          x: x, weight: graph.type(of: weight).dtype, bias: found["b"].map { graph.type(of: $0).dtype })
-        layers[product] = (key, Projection(root: root, weight: weight, bias: found["b"]))
+        if let bias = found["b"], graph.type(of: bias).shape != [graph.type(of: weight).shape[0]] { continue }
+        layers[product] = Layer(product: product, root: root, x: x, weight: weight, bias: found["b"])
       }
     }
-    let ordered = layers.sorted { $0.key < $1.key }
-    let groups = Dictionary(grouping: ordered) { $0.value.key }.values.filter { $0.count > 1 }
-    return Dictionary(
-      uniqueKeysWithValues: groups.map { ($0[0].key, ($0[0].value.key.x, $0.map(\.value.projection))) })
+    return layers.values.sorted { $0.product < $1.product }
   }
 }

@@ -11,7 +11,7 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     // Patterns of plain ops, before `FuseConv` hides matrix products in fused ops.
     FuseAttention(),
     MergeProjections(),
-    // Merged projections are one product each: one row of results to move, not 22.
+    // Behind the merge: the projections of a row are then one product with one row of results.
     SinkRow(),
     FuseGroupNormSiLU(),
     FuseConv(),

@@ -36,10 +36,9 @@ public struct SinkRow: Pass {
         _ = try copy.value(ValueID(id))
         continue
       }
-      let row = try copy.builder.at(node.location) { () throws(SDError) -> Value in
-        try copy.builder.add(node.op, operands).selectRow(index)
-      }
-      copy.replace(id, by: [row])
+      let rows = try copy.builder.add(node.op, operands, at: node.location)
+      copy.replace(
+        id, by: [try copy.builder.at(node.location) { () throws(SDError) in try rows.selectRow(index) }])
     }
     return try copy.finished()
   }

@@ -45,3 +45,13 @@ package enum AvailableMemory {
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 }
+
+/// What this process has taken.
+package enum ProcessMemory {
+  /// The largest resident set so far, in bytes.
+  package static var peakBytes: Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Int(usage.ru_maxrss) << 10
+  }
+}

@@ -18,6 +18,8 @@ package protocol Kernel: Sendable {
   var weightLayouts: [Int: WeightLayout] { get }
   /// Whether operands may be views with a row pitch; lowering copies them otherwise.
   var acceptsPitch: Bool { get }
+  /// Operands that must be dense all the same.
+  var denseOperands: Set<Int> { get }
   /// Bytes that every running thread needs for itself.
   var scratchBytes: Int { get }
 }

@@ -131,7 +131,8 @@ private struct Lowering {
     var operands: [Program.Operand] = []
     for (index, value) in node.operands.enumerated() {
       var operand = try operand(value, kernel.weightLayouts[index] ?? .dense)
-      if !kernel.acceptsPitch, !operand.isDense { operand = try compacted(operand, node) }
+      let acceptsView = kernel.acceptsPitch && !kernel.denseOperands.contains(index)
+      if !acceptsView, !operand.isDense { operand = try compacted(operand, node) }
       operands.append(operand)
     }
     // Compaction may have added steps since the operands were looked up.

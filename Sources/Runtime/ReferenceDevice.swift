@@ -26,6 +26,7 @@ private struct ReferenceLibrary: KernelLibrary {
     let name = "reference"
     let weightLayouts: [Int: WeightLayout] = [:]
     let acceptsPitch = true
+    let denseOperands: Set<Int> = []
     let scratchBytes = 0
   }
 

@@ -22,11 +22,7 @@ package func expectClose(
   let error = nmse(a.values, b.values)
   if error <= limit { return }
   let worst = a.values.indices.max { difference(a, b, $0) < difference(a, b, $1) } ?? 0
-  var (index, rest) = ([Int](), worst)
-  for dimension in a.shape.reversed() {
-    index.insert(rest % dimension, at: 0)
-    rest /= dimension
-  }
+  let index = Tensor.index(worst, in: a.shape)
   Issue.record(
     "NMSE \(error) exceeds \(limit); worst at \(index): \(a.values[worst]), expected \(b.values[worst])",
     sourceLocation: sourceLocation)

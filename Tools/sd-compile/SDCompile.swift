@@ -65,6 +65,9 @@ struct SDCompile: ParsableCommand {
   @Flag(help: "Compare the graph before and after every pass on random numbers. Slow; for small models.")
   var checkPasses = false
 
+  @Flag(help: "Measure which kernels are fastest here. (The CPU has one kernel an operation: nothing to choose yet.)")
+  var tune = false
+
   @Option(help: "Print what the passes did and what the programs need: text or json.")
   var stats: String?
 
@@ -83,7 +86,7 @@ struct SDCompile: ParsableCommand {
 
   private func modelSource() throws(SDError) -> ModelSource {
     guard target == "cpu" else {
-      throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu.")
+      throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu only.")
     }
     switch (model, arch) {
     case (let folder?, nil): return try ModelSource(folder: folder, randomWeights: randomWeights)

@@ -1,10 +1,11 @@
 // Attention, one part: up to 256 queries of one head against all keys.
 //
-// q, k, v, o: [samples, tokens, heads * d], f32/f16/bf16, see ck_attention.h. Scores, sums and results in f32.
-// Everything is transposed: 32 queries are the 32 columns of the register tile. Scores^T [keys][32] = K Q^T takes rows of
-// K as they are stored; maxima and sums then run down the columns, lane by lane, and the probabilities are already the
-// right-hand side of O^T [d][32] = V^T P^T, whose left-hand side is read from V as it is stored. Nothing is packed but Q.
-// Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135 (blocks).
+// q, k, v, o: [samples, tokens, heads * d], f32/f16/bf16, see ck_attention.h. Scores, sums and results in
+// f32. Everything is transposed: 32 queries are the 32 columns of the register tile. Scores^T [keys][32] =
+// K Q^T takes rows of K as they are stored; maxima and sums then run down the columns, lane by lane, and
+// the probabilities are already the right-hand side of O^T [d][32] = V^T P^T, whose left-hand side is read
+// from V as it is stored. Nothing is packed but Q. Sources: Milakov and Gimelshein 2018, arXiv:1805.02867
+// (online softmax); Dao et al. 2022, arXiv:2205.14135 (blocks).
 
 #include "../vector/micro.h"
 
@@ -18,14 +19,18 @@ CK_INLINE v4 load4(const float *p) {
 CK_INLINE void store4(float *p, v4 x) { memcpy(p, &x, sizeof x); }
 
 /// to [columns][rows] = from [rows][columns] transposed; both counts are rounded up to multiples of 4.
-CK_INLINE void transpose(float *to, long to_pitch, const float *from, long from_pitch, long rows, long columns) {
+CK_INLINE void transpose(
+  float *to, long to_pitch, const float *from, long from_pitch, long rows, long columns)
+{
   for (long r = 0; r < rows; r += 4)
     for (long c = 0; c < columns; c += 4) {
-      const float *f = from + r * from_pitch + c;
+      const float *f = from + r * from_pitch + c, *g = f + 2 * from_pitch;
       float *t = to + c * to_pitch + r;
-      const v4 x0 = load4(f), x1 = load4(f + from_pitch), x2 = load4(f + 2 * from_pitch), x3 = load4(f + 3 * from_pitch);
-      const v4 a = __builtin_shufflevector(x0, x1, 0, 4, 1, 5), b = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-      const v4 d = __builtin_shufflevector(x2, x3, 0, 4, 1, 5), e = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+      const v4 x0 = load4(f), x1 = load4(f + from_pitch), x2 = load4(g), x3 = load4(g + from_pitch);
+      const v4 a = __builtin_shufflevector(x0, x1, 0, 4, 1, 5);
+      const v4 b = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+      const v4 d = __builtin_shufflevector(x2, x3, 0, 4, 1, 5);
+      const v4 e = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
       store4(t, __builtin_shufflevector(a, d, 0, 1, 4, 5));
       store4(t + to_pitch, __builtin_shufflevector(a, d, 2, 3, 6, 7));
       store4(t + 2 * to_pitch, __builtin_shufflevector(b, e, 0, 1, 4, 5));
@@ -47,11 +52,12 @@ static void score(float *scores, const float *k, long pitch, long count, const f
 /// Masks keys after their query: scores [count][32] of keys `key` + j and queries `query` + lane.
 static void mask(float *scores, long key, long count, long query) {
   for (long j = query > key ? query - key : 0; j < count; j++)
-    for (long lane = 0; lane < 32 && query + lane < key + j; lane++) scores[j * 32 + lane] = -__builtin_inff();
+    for (long lane = 0; lane < 32 && query + lane < key + j; lane++)
+      scores[j * 32 + lane] = -__builtin_inff();
 }
 
-/// scores -> probabilities relative to the new maxima. Updates maxima and sums [32] and writes the factor [32] by which
-/// earlier results shrink.
+/// scores -> probabilities relative to the new maxima. Updates maxima and sums [32] and writes the factor
+/// [32] by which earlier results shrink.
 static void soften(float *scores, long count, float *largest, float *sum, float *factor) {
   for (int lane = 0; lane < 32; lane += VL) {
     float *s = scores + lane;
@@ -103,15 +109,16 @@ static void shrink(float *o, long depth, const float *factor) {
 /// What one part works on: queries first ..< first + count of one head.
 struct head {
   const struct ck_attention *a;
-  struct ck_attention_plan plan;
   long first, count;
-  long query_row, key_row, column;  // of q and o, of k and v, of all: where the part's rows begin in the tensors
+  long query_row, key_row, column;  // where they begin: row of q and o, row of k and v, column of all
   float *rows;                      // [32][row_pitch]
   long row_pitch;
 };
 
 /// Asks for 32 rows of d elements, those below `count` only, from row `row` on.
-CK_INLINE void fetch_rows(const void *x, enum ck_dtype dtype, long pitch, long column, long d, long row, long count) {
+CK_INLINE void fetch_rows(
+  const void *x, enum ck_dtype dtype, long pitch, long column, long d, long row, long count)
+{
   for (long i = 0; i < ck_min_long(32, count); i++) {
     const char *from = element(x, dtype, (row + i) * pitch + column);
     const char *end = element(from, dtype, d);
@@ -124,8 +131,8 @@ static void pack_queries(const struct head *h, float *q, long query, float facto
   const struct ck_attention *a = h->a;
   for (long i = 0; i < 32; i++) {
     float *row = h->rows + i * h->row_pitch;
-    if (query + i < h->count)
-      load_row(row, element(a->q, a->q_dtype, (h->query_row + query + i) * a->q_pitch + h->column), a->q_dtype, a->d);
+    const long from = (h->query_row + query + i) * a->q_pitch + h->column;
+    if (query + i < h->count) load_row(row, element(a->q, a->q_dtype, from), a->q_dtype, a->d);
     else memset(row, 0, (size_t)h->row_pitch * 4);
     for (long c = 0; c < a->d; c += VL) vstore(row + c, vload(row + c) * factor);
   }
@@ -152,11 +159,11 @@ void CK_NAME(attention)(const void *arguments, long part, long parts, void *scra
   const struct ck_attention_plan plan = ck_attention_plan(a);
   const struct ck_attention_layout at = ck_attention_layout(a, &plan);
   float *memory = scratch, *k = memory + at.k, *v = memory + at.v, *scores = memory + at.scores;
-  const long d = a->d, depth = (d + MR - 1) / MR * MR, q_tile = (d + 3) / 4 * 4 * 32, o_tile = plan.depth * 32;
+  const long d = a->d, depth = (d + MR - 1) / MR * MR;
+  const long q_tile = (d + 3) / 4 * 4 * 32, o_tile = plan.depth * 32;
   const long sample = part / plan.blocks / a->heads, first = part % plan.blocks * plan.block;
   const struct head h = {
     .a = a,
-    .plan = plan,
     .first = first,
     .count = ck_min_long(plan.block, a->queries - first),
     .query_row = sample * a->queries + first,
@@ -176,13 +183,15 @@ void CK_NAME(attention)(const void *arguments, long part, long parts, void *scra
     }
     for (long query = 0; query < h.count; query += 32) {
       // No key after the tile's last query matters to it.
-      const long end = a->causal ? ck_min_long(last, first + query + 32) : last, n = ck_min_long(plan.keys, end - key);
+      const long end = a->causal ? ck_min_long(last, first + query + 32) : last;
+      const long n = ck_min_long(plan.keys, end - key);
       if (n <= 0) continue;
       float *q = memory + at.q + query / 32 * q_tile, *o = memory + at.o + query / 32 * o_tile;
       float *largest = memory + at.largest + query, *sum = memory + at.sum + query;
       float factor[32] __attribute__((aligned(64)));
       if (key == 0) {
-        fetch_rows(a->q, a->q_dtype, a->q_pitch, h.column, d, h.query_row + query + 32, h.count - query - 32);
+        const long next = query + 32;
+        fetch_rows(a->q, a->q_dtype, a->q_pitch, h.column, d, h.query_row + next, h.count - next);
         pack_queries(&h, q, query, a->scale * 1.4426950408889634f);
         for (int i = 0; i < 32; i++) largest[i] = -3e38f, sum[i] = 0;
       }

@@ -1,4 +1,5 @@
-// How attention is cut: (sample, head, block of queries) are the parts, keys are streamed in blocks. From shapes alone.
+// How attention is cut: (sample, head, block of queries) are the parts, keys are streamed in blocks. From
+// shapes alone.
 #ifndef CK_ATTENTION_PLAN_H
 #define CK_ATTENTION_PLAN_H
 
@@ -9,14 +10,15 @@ struct ck_attention_plan {
   long block;       // queries of a part, a multiple of 32
   long blocks;      // parts of one head
   long keys;        // keys of a streamed block, a multiple of 24 = the least that all register tiles divide
-  long pitch;       // f32 row of widened keys and values: an odd number of cache lines, so rows spread over sets
+  long pitch;       // f32 row of widened keys and values: an odd number of lines, to spread over sets
   long depth;       // d rounded up for the register tile
 };
 
 static inline struct ck_attention_plan ck_attention_plan(const struct ck_attention *a) {
   struct ck_attention_plan p = {0};
   if (a->queries <= 0 || a->d <= 0 || a->samples <= 0 || a->heads <= 0) return p;
-  // Queries and results of a part stay in L2; blocks below 64 queries would pay too much for widening the keys.
+  // Queries and results of a part stay in L2; blocks below 64 queries would pay too much for widening the
+  // keys.
   const long largest = ck_max_long(64, ck_min_long(256, 65536 / a->d / 32 * 32));
   const long wanted = ck_ceil_div(32, a->samples * a->heads);
   p.blocks = ck_max_long(ck_ceil_div(a->queries, largest), ck_min_long(wanted, ck_ceil_div(a->queries, 64)));

@@ -1,4 +1,5 @@
-// Parts, scratch and operation count of a convolution: functions of shapes, the same for all instruction sets.
+// Parts, scratch and operation count of a convolution: functions of shapes, the same for all instruction
+// sets.
 #include "conv_plan.h"
 
 long ck_conv_parts(const struct ck_conv *conv) {

@@ -1,9 +1,10 @@
 // Convolution and matmul, one part: a strip of rows times a group of weight panels, over all of K.
 //
-// x NHWC f32/f16/bf16, weights panel32, y NHWC: see ck_conv.h. Sums in f32, one accumulator an element, K never split
-// between threads. Loops, outside in: source, chunk of K, panel, block of MR rows. A chunk of a panel (32 KB) stays in
-// L1 while the strip passes; between chunks the sums wait in L2. 16-bit operands are widened once a chunk.
-// Sources: Goto and van de Geijn 2008 (loops); Dukhan 2019, arXiv:1907.02129 (row pointers in place of im2col).
+// x NHWC f32/f16/bf16, weights panel32, y NHWC: see ck_conv.h. Sums in f32, one accumulator an element, K
+// never split between threads. Loops, outside in: source, chunk of K, panel, block of MR rows. A chunk of a
+// panel (32 KB) stays in L1 while the strip passes; between chunks the sums wait in L2. 16-bit operands are
+// widened once a chunk. Sources: Goto and van de Geijn 2008 (loops); Dukhan 2019, arXiv:1907.02129 (row
+// pointers in place of im2col).
 
 #include "../vector/micro.h"
 
@@ -65,9 +66,9 @@ struct halves {
 CK_INLINE long clamp16(long n) { return n < 0 ? 0 : n > 16 ? 16 : n; }
 
 static struct halves halves_of(const struct ck_conv *c, long panel) {
-  const long n = c->columns, value = panel * 16;
-  if (c->gated) return (struct halves){{value, n / 2 + value}, {clamp16(n / 2 - value), clamp16(n / 2 - value)}};
-  return (struct halves){{panel * 32, panel * 32 + 16}, {clamp16(n - panel * 32), clamp16(n - panel * 32 - 16)}};
+  const long n = c->columns, value = panel * 16, column = panel * 32, gates = clamp16(n / 2 - value);
+  if (c->gated) return (struct halves){{value, n / 2 + value}, {gates, gates}};
+  return (struct halves){{column, column + 16}, {clamp16(n - column), clamp16(n - column - 16)}};
 }
 
 /// to[32] = the panel's columns of a row at x, zero where there is none.
@@ -83,7 +84,9 @@ CK_INLINE void add32(float *sum, const float *x) {
 }
 
 /// Applies one epilogue to the sums [rows][32] of a panel. CK_GATE leaves one half.
-static void apply(const struct work *w, const struct ck_epilogue *e, long panel, struct halves *h, float *sums) {
+static void apply(
+  const struct work *w, const struct ck_epilogue *e, long panel, struct halves *h, float *sums)
+{
   float row[32] __attribute__((aligned(64)));
   switch (e->kind) {
     case CK_BIAS:
@@ -128,9 +131,10 @@ static void finish(const struct work *w, long p) {
   for (long i = 0; i < c->epilogue_count; i++) apply(w, c->epilogues + i, w->first_panel + p, &h, sums);
   for (long r = 0; r < w->rows; r++) {
     const long at = result_of(w, r);
-    for (int i = 0; i < 2; i++)
-      if (h.count[i] > 0)
-        store_row(element_out(c->y, c->y_dtype, at + h.column[i]), c->y_dtype, sums + r * 32 + 16 * i, h.count[i]);
+    for (int i = 0; i < 2; i++) {
+      void *to = element_out(c->y, c->y_dtype, at + h.column[i]);
+      if (h.count[i] > 0) store_row(to, c->y_dtype, sums + r * 32 + 16 * i, h.count[i]);
+    }
   }
 }
 
@@ -148,7 +152,8 @@ CK_INLINE void fetch_results(const struct work *w, long panel, long row) {
 
 /// Adds one chunk of K to the sums of all panels, and finishes each after the last while it is in L1.
 static void add_chunk(
-  const struct work *w, const struct ck_source *s, long first_tap, long taps, long from, long length, bool first, bool last)
+  const struct work *w, const struct ck_source *s, long first_tap, long taps, long from, long length,
+  bool first, bool last)
 {
   point_rows(w, s, first_tap, taps, from, length);
   const struct ck_conv *c = w->conv;
@@ -161,7 +166,8 @@ static void add_chunk(
       b = w->b;
     }
     float *sums = w->sums + p * w->pitch * 32;
-    // Meanwhile the next chunk of weights comes to L2: of the next panel, or of the first for the next chunk of K.
+    // Meanwhile the next chunk of weights comes to L2: of the next panel, or of the first for the next
+    // chunk of K.
     const long next = p + 1 < w->panels ? start + k * 32 : start + depth * 32 - p * k * 32;
     const long step = ck_ceil_div(s->weights_dtype == CK_F32 ? 128 : 64, blocks);
     const char *ahead = element(s->weights, s->weights_dtype, next);
@@ -218,7 +224,9 @@ void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) 
     for (long t = 0; t < all_taps; t += taps)
       for (long from = 0; from < s->channels; from += length) {
         const bool last = i + 1 == c->source_count && t + taps >= all_taps && from + length >= s->channels;
-        add_chunk(&w, s, t, ck_min_long(taps, all_taps - t), from, ck_min_long(length, s->channels - from), first, last);
+        const long more_taps = ck_min_long(taps, all_taps - t);
+        const long more = ck_min_long(length, s->channels - from);
+        add_chunk(&w, s, t, more_taps, from, more, first, last);
         first = false;
       }
   }

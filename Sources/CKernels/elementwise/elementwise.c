@@ -1,4 +1,5 @@
-// Parts of the elementwise calls, and the check of ids: functions of shapes, the same for all instruction sets.
+// Parts of the elementwise calls, and the check of ids: functions of shapes, the same for all instruction
+// sets.
 #include "elementwise_plan.h"
 
 long ck_elementwise_parts(long rows, long columns) {

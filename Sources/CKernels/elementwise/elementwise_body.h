@@ -1,6 +1,7 @@
-// Elementwise arithmetic, conversion and movement: layouts in ck_elementwise.h. f32 inside: a run of up to 512 elements is
-// widened into L1, worked on in whole vectors, and rounded on its way out; this keeps one loop an operation instead of
-// one for each pair of types. sin, cos, tanh, erf and log are libm's: they are never hot.
+// Elementwise arithmetic, conversion and movement: layouts in ck_elementwise.h. f32 inside: a run of up to
+// 512 elements is widened into L1, worked on in whole vectors, and rounded on its way out; this keeps one
+// loop an operation instead of one for each pair of types. sin, cos, tanh, erf and log are libm's: they are
+// never hot.
 
 enum { SPAN_FLOATS = CK_SPAN };
 
@@ -129,8 +130,9 @@ void CK_NAME(gather)(const void *arguments, long part, long parts, void *scratch
   span_buffer x;
   while (ck_next_span(&range, CK_SPAN, &s)) {
     const long id = ck_gather_id(a, s.row);
+    const long from = id * a->table_pitch + s.column;
     if (id < 0) EACH(s.count) vstore(x + i, vsplat(__builtin_nanf("")));
-    else load_row(x, element(a->table, a->table_dtype, id * a->table_pitch + s.column), a->table_dtype, s.count);
+    else load_row(x, element(a->table, a->table_dtype, from), a->table_dtype, s.count);
     store_row(element_out(a->y, a->y_dtype, s.row * a->y_pitch + s.column), a->y_dtype, x, s.count);
   }
 }

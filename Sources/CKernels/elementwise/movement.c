@@ -1,5 +1,5 @@
-// Copies that change no element: copy (and so concat), transpose, nearest upsampling. Layouts in ck_elementwise.h.
-// Bytes only, memcpy is the fastest there is: one variant serves all instruction sets.
+// Copies that change no element: copy (and so concat), transpose, nearest upsampling. Layouts in
+// ck_elementwise.h. Bytes only, memcpy is the fastest there is: one variant serves all instruction sets.
 #include "elementwise_plan.h"
 
 void ck_copy(const void *arguments, long part, long parts, void *scratch) {
@@ -23,7 +23,8 @@ void ck_upsample_nearest(const void *arguments, long part, long parts, void *scr
   while (ck_next_span(&range, a->channels, &s)) {
     const long x = s.row % a->out_w, y = s.row / a->out_w % a->out_h, n = s.row / a->out_w / a->out_h;
     const long iy = ck_nearest(y, a->in_h, a->out_h), ix = ck_nearest(x, a->in_w, a->out_w);
-    const char *from = (const char *)a->x + (((n * a->in_h + iy) * a->in_w + ix) * a->x_pitch + s.column) * size;
+    const long pixel = (n * a->in_h + iy) * a->in_w + ix;
+    const char *from = (const char *)a->x + (pixel * a->x_pitch + s.column) * size;
     memcpy((char *)a->y + (s.row * a->y_pitch + s.column) * size, from, (size_t)(s.count * size));
   }
 }
@@ -41,7 +42,8 @@ void ck_transpose(const void *arguments, long part, long parts, void *scratch) {
   const long *n = a->sizes, *stride = a->x_strides, step = stride[4];
   const long lines = n[0] * n[1] * n[2] * n[3];
   for (long line = lines * part / parts; line < lines * (part + 1) / parts; line++) {
-    const long i3 = line % n[3], i2 = line / n[3] % n[2], i1 = line / n[3] / n[2] % n[1], i0 = line / n[3] / n[2] / n[1];
+    const long i3 = line % n[3], i2 = line / n[3] % n[2];
+    const long i1 = line / n[3] / n[2] % n[1], i0 = line / n[3] / n[2] / n[1];
     const long start = i0 * stride[0] + i1 * stride[1] + i2 * stride[2] + i3 * stride[3];
     if (step == 1)
       memcpy((char *)a->y + line * n[4] * (long)a->element_size,

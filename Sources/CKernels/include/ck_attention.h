@@ -1,10 +1,10 @@
 /// Attention: o = softmax(scale * q k^T [+ causal mask]) v for every sample and head.
 ///
-/// q, o: [samples, queries, heads * d]; k, v: [samples, keys, heads * d]; head h owns columns h*d ..< h*d + d. Each has
-/// its own pitch, so they may be column slices of one merged projection. Scores are never stored: key blocks are streamed
-/// with an online softmax. f32 inside; probabilities are not rounded to the storage type.
-/// A row whose scores are all -inf gives NaN, as torch does.
-/// Source: Dao et al. 2022, arXiv:2205.14135; Milakov and Gimelshein 2018, arXiv:1805.02867.
+/// q, o: [samples, queries, heads * d]; k, v: [samples, keys, heads * d]; head h owns columns h*d ..< h*d +
+/// d. Each has its own pitch, so they may be column slices of one merged projection. Scores are never
+/// stored: key blocks are streamed with an online softmax. f32 inside; probabilities are not rounded to the
+/// storage type. A row whose scores are all -inf gives NaN, as torch does. Source: Dao et al. 2022,
+/// arXiv:2205.14135; Milakov and Gimelshein 2018, arXiv:1805.02867.
 #ifndef CK_ATTENTION_H
 #define CK_ATTENTION_H
 

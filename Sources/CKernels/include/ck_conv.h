@@ -1,9 +1,10 @@
 /// Convolution and matmul: y = epilogues(sum over sources of conv(upsample(x), weights)).
 ///
-/// x: NHWC [samples, in_h, in_w, channels]; y: [samples, out_h, out_w, columns] (gated: columns / 2). Row m of the
-/// result is pixel (n, oy, ox) = (m / (out_h*out_w), m / out_w % out_h, m % out_w). Tap (ky, kx) of a source reads pixel
-/// (oy*stride_y - pad_top + ky, ox*stride_x - pad_left + kx) of that source's (upsampled) image; pixels outside are zero.
-/// A matmul [M, K] x [K, N] is one source with kernel 1x1, in_h = out_h = 1, in_w = out_w = rows of a sample.
+/// x: NHWC [samples, in_h, in_w, channels]; y: [samples, out_h, out_w, columns] (gated: columns / 2). Row m
+/// of the result is pixel (n, oy, ox) = (m / (out_h*out_w), m / out_w % out_h, m % out_w). Tap (ky, kx) of
+/// a source reads pixel (oy*stride_y - pad_top + ky, ox*stride_x - pad_left + kx) of that source's
+/// (upsampled) image; pixels outside are zero. A matmul [M, K] x [K, N] is one source with kernel 1x1, in_h
+/// = out_h = 1, in_w = out_w = rows of a sample.
 ///
 /// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel.
 /// Sources: Dukhan 2019, arXiv:1907.02129 (indirection buffer); Goto and van de Geijn 2008 (blocking).
@@ -15,14 +16,14 @@
 /// One summand: an image, how it is sampled, and its weights.
 struct ck_source {
   const void *x;         ///< element [n][iy][ix][c] at x[((n*in_h + iy)*in_w + ix)*pitch + c]
-  const void *weights;   ///< panel32 of this source, K = kernel_h*kernel_w*channels (gated layout if conv.gated)
+  const void *weights;   ///< panel32 of this source, K = kernel_h*kernel_w*channels; gated if conv.gated
   enum ck_dtype dtype;          ///< of x
   enum ck_dtype weights_dtype;  ///< of weights
   long pitch;            ///< elements from a pixel of x to the next
   long channels;
   long in_h, in_w;       ///< stored size of the image
-  /// Size the taps see. Equal to in_h, in_w: no upsampling. Otherwise nearest: pixel y of the upsampled image is stored
-  /// pixel min(floor(y * (float)in_h / up_h), in_h - 1), torch's `nearest`.
+  /// Size the taps see. Equal to in_h, in_w: no upsampling. Otherwise nearest: pixel y of the upsampled
+  /// image is stored pixel min(floor(y * (float)in_h / up_h), in_h - 1), torch's `nearest`.
   long up_h, up_w;
   long kernel_h, kernel_w;
   long stride_y, stride_x;
@@ -32,12 +33,12 @@ struct ck_source {
 /// What is done with the finished f32 sums, in list order.
 enum ck_epilogue_kind : int32_t {
   CK_BIAS = 0,       ///< + x[column]; x: [columns]
-  CK_ROW = 1,        ///< + x[n*pitch + column] for all pixels of sample n; pitch 0: the same row for all samples
+  CK_ROW = 1,        ///< + x[n*pitch + column] for all pixels of sample n; pitch 0: one row for all
   CK_RESIDUAL = 2,   ///< + x[m*pitch + column]
   CK_ACTIVATION = 3, ///< activation(value)
   CK_SCALE = 4,      ///< * scale
-  /// value * gelu(gate), halves the columns. Needs conv.gated, at most once. Before it, `column` is the logical column in
-  /// 0 ..< columns (gates from columns/2 on); after it, 0 ..< columns/2.
+  /// value * gelu(gate), halves the columns. Needs conv.gated, at most once. Before it, `column` is the
+  /// logical column in 0 ..< columns (gates from columns/2 on); after it, 0 ..< columns/2.
   CK_GATE = 5,
 };
 

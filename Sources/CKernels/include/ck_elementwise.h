@@ -1,5 +1,6 @@
-/// Elementwise arithmetic, conversion and data movement. None needs scratch. The parts of all of these calls come from
-/// `ck_elementwise_parts` of the *result's* rows and columns (transpose: ck_transpose_parts).
+/// Elementwise arithmetic, conversion and data movement. None needs scratch. The parts of all of these
+/// calls come from `ck_elementwise_parts` of the *result's* rows and columns (transpose:
+/// ck_transpose_parts).
 #ifndef CK_ELEMENTWISE_H
 #define CK_ELEMENTWISE_H
 
@@ -48,7 +49,8 @@ struct ck_unary {
   long rows, columns;
 };
 
-/// Arguments of `geglu`: y[r][c] = x[r][c] * gelu(x[r][columns + c]); x: [rows, 2 * columns], y: [rows, columns].
+/// Arguments of `geglu`: y[r][c] = x[r][c] * gelu(x[r][columns + c]); x: [rows, 2 * columns], y: [rows,
+/// columns].
 struct ck_geglu {
   const void *x;
   void *y;
@@ -66,8 +68,8 @@ struct ck_convert {
   long rows, columns;
 };
 
-/// Arguments of `copy`: `rows` rows of `columns` elements of `element_size` bytes. A concatenation of columns is one copy
-/// an operand. x and y must not overlap.
+/// Arguments of `copy`: `rows` rows of `columns` elements of `element_size` bytes. A concatenation of
+/// columns is one copy an operand. x and y must not overlap.
 struct ck_copy {
   const void *x;
   void *y;
@@ -88,8 +90,9 @@ struct ck_transpose {
 
 long ck_transpose_parts(const struct ck_transpose *transpose);
 
-/// Arguments of `upsample_nearest`: y [samples, out_h, out_w, channels] from x [samples, in_h, in_w, channels], the same
-/// pixel rule as `struct ck_source`. Parts: ck_elementwise_parts(samples * out_h * out_w, channels).
+/// Arguments of `upsample_nearest`: y [samples, out_h, out_w, channels] from x [samples, in_h, in_w,
+/// channels], the same pixel rule as `struct ck_source`. Parts: ck_elementwise_parts(samples * out_h *
+/// out_w, channels).
 struct ck_upsample_nearest {
   const void *x;
   void *y;
@@ -98,8 +101,8 @@ struct ck_upsample_nearest {
   long samples, in_h, in_w, out_h, out_w, channels;
 };
 
-/// Arguments of `gather`: y[r] = table[ids[r]] as rows. An id outside 0 ..< table_rows reads nothing: its row of y
-/// becomes NaN. Ask `ck_gather_check` first for a worded error.
+/// Arguments of `gather`: y[r] = table[ids[r]] as rows. An id outside 0 ..< table_rows reads nothing: its
+/// row of y becomes NaN. Ask `ck_gather_check` first for a worded error.
 struct ck_gather {
   const void *table;  ///< [table_rows, columns]
   const void *ids;    ///< [rows], i32 or i64

@@ -1,14 +1,17 @@
-/// Normalizations: GroupNorm in two steps (channel statistics, then normalize), LayerNorm, softmax over rows.
+/// Normalizations: GroupNorm in two steps (channel statistics, then normalize), LayerNorm, softmax over
+/// rows.
 #ifndef CK_NORM_H
 #define CK_NORM_H
 
 #include "ck_types.h"
 
-/// Arguments of `channel_statistics`: mean and sum of squared deviations of every channel over ranges of rows.
+/// Arguments of `channel_statistics`: mean and sum of squared deviations of every channel over ranges of
+/// rows.
 ///
-/// x: [samples, rows, channels]. statistics: f32 [statistics_parts, samples, channels, 2]; entry (p, b, c) is
-/// (mean, M2) over rows p*rows/P ..< (p+1)*rows/P of sample b (integer division, P = statistics_parts <= rows).
-/// Sums of x - shift and (x - shift)^2 in f32, shift = the range's first row, so a large mean costs no digits.
+/// x: [samples, rows, channels]. statistics: f32 [statistics_parts, samples, channels, 2]; entry (p, b, c)
+/// is (mean, M2) over rows p*rows/P ..< (p+1)*rows/P of sample b (integer division, P = statistics_parts <=
+/// rows). Sums of x - shift and (x - shift)^2 in f32, shift = the range's first row, so a large mean costs
+/// no digits.
 struct ck_channel_statistics {
   const void *x;
   float *statistics;
@@ -24,10 +27,10 @@ long ck_statistics_parts(long rows);
 /// Parts of a `channel_statistics` call. No scratch.
 long ck_channel_statistics_parts(const struct ck_channel_statistics *statistics);
 
-/// Arguments of `normalize`: y = activation((x - mean_g) * rsqrt(var_g + eps) * gamma_c + beta_c), group g of channel c =
-/// c / (channels/groups), var biased. x, y: [samples, rows, channels]; y may be x if dtype and pitch agree.
-/// Statistics are those of `channel_statistics` for the same samples, rows, channels; they are merged in part order
-/// (Chan et al. 1979) in double. Reference: Wu and He 2018, arXiv:1803.08494.
+/// Arguments of `normalize`: y = activation((x - mean_g) * rsqrt(var_g + eps) * gamma_c + beta_c), group g
+/// of channel c = c / (channels/groups), var biased. x, y: [samples, rows, channels]; y may be x if dtype
+/// and pitch agree. Statistics are those of `channel_statistics` for the same samples, rows, channels; they
+/// are merged in part order (Chan et al. 1979) in double. Reference: Wu and He 2018, arXiv:1803.08494.
 struct ck_normalize {
   const void *x;
   void *y;
@@ -44,8 +47,8 @@ struct ck_normalize {
 long ck_normalize_parts(const struct ck_normalize *normalize);
 size_t ck_normalize_scratch(const struct ck_normalize *normalize);
 
-/// Arguments of `layer_norm`: y = (x - mean) * rsqrt(var + eps) * gamma + beta over each row of `columns`, var biased,
-/// two passes over an f32 copy of the row. y may be x if dtype and pitch agree.
+/// Arguments of `layer_norm`: y = (x - mean) * rsqrt(var + eps) * gamma + beta over each row of `columns`,
+/// var biased, two passes over an f32 copy of the row. y may be x if dtype and pitch agree.
 struct ck_layer_norm {
   const void *x;
   void *y;
@@ -59,7 +62,8 @@ struct ck_layer_norm {
 long ck_layer_norm_parts(const struct ck_layer_norm *norm);
 size_t ck_layer_norm_scratch(const struct ck_layer_norm *norm);
 
-/// Arguments of `softmax`: y = exp(x - max) / sum(exp(x - max)) over each row. y may be x if dtype and pitch agree.
+/// Arguments of `softmax`: y = exp(x - max) / sum(exp(x - max)) over each row. y may be x if dtype and
+/// pitch agree.
 struct ck_softmax {
   const void *x;
   void *y;

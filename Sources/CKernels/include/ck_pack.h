@@ -1,11 +1,12 @@
 /// Packed weights, layout "panel32".
 ///
-/// A matrix W [N, K] becomes [ceil(N / 32)][K][32]: panel p holds columns 32p ..< 32p + 32 of W transposed, one
-/// 32-vector for each k; columns from N on are zero. For a convolution K = kernel_h * kernel_w * channels in the order
-/// (ky, kx, channel). A bijection up to the zero padding.
+/// A matrix W [N, K] becomes [ceil(N / 32)][K][32]: panel p holds columns 32p ..< 32p + 32 of W transposed,
+/// one 32-vector for each k; columns from N on are zero. For a convolution K = kernel_h * kernel_w *
+/// channels in the order (ky, kx, channel). A bijection up to the zero padding.
 ///
-/// The *gated* variant is for GEGLU, where columns 0 ..< N/2 are values and N/2 ..< N their gates: panel p holds value
-/// columns 16p ..< 16p + 16 and then the 16 gates of the same columns; [ceil(N / 2 / 16)][K][32]. N is even.
+/// The *gated* variant is for GEGLU, where columns 0 ..< N/2 are values and N/2 ..< N their gates: panel p
+/// holds value columns 16p ..< 16p + 16 and then the 16 gates of the same columns; [ceil(N / 2 /
+/// 16)][K][32]. N is even.
 #ifndef CK_PACK_H
 #define CK_PACK_H
 
@@ -18,11 +19,11 @@ struct ck_pack {
   enum ck_dtype source_dtype;  ///< f32, f16 or bf16
   enum ck_dtype destination_dtype;
   long columns;   ///< N: output channels / features
-  long channels;  ///< input channels / features of this slice (a source of a convolution reads a slice of the channels)
+  long channels;  ///< input channels / features, or a slice of them where a convolution has several sources
   long kernel_h, kernel_w;  ///< 1, 1 for a matmul
-  /// Strides of the checkpoint layout in elements. OIHW: column_stride = I*kh*kw, channel_stride = kh*kw, tap_stride = 1.
-  /// [O, I]: I, 1, 0. A [K, N] matrix: 1, N, 0. To pack a slice of the input channels, offset `source` by
-  /// first_channel * channel_stride.
+  /// Strides of the checkpoint layout in elements. OIHW: column_stride = I*kh*kw, channel_stride = kh*kw,
+  /// tap_stride = 1. [O, I]: I, 1, 0. A [K, N] matrix: 1, N, 0. To pack a slice of the input channels,
+  /// offset `source` by first_channel * channel_stride.
   long column_stride, channel_stride, tap_stride;
   int gated;  ///< 1: gated layout
 };

@@ -4,6 +4,9 @@
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a flag. The second one removes the registered temporary files and ends the
 /// process with 128 + its number. A signal that is ignored at the call stays ignored.
+///
+/// SIGBUS, which a mapped file raises when somebody cuts it short, ends the process with a sentence and 3, the code of
+/// damaged input.
 void ck_catch_signals(void);
 
 /// The first signal that arrived, 0 if none did.

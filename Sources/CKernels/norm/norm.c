@@ -17,13 +17,17 @@ size_t ck_normalize_scratch(const struct ck_normalize *normalize) {
   return ck_whole_floats(normalize->channels) * 8 * sizeof(float);
 }
 
-long ck_layer_norm_parts(const struct ck_layer_norm *norm) { return ck_row_blocks(norm->rows, norm->columns); }
+long ck_layer_norm_parts(const struct ck_layer_norm *norm) {
+  return ck_row_blocks(norm->rows, norm->columns);
+}
 
 size_t ck_layer_norm_scratch(const struct ck_layer_norm *norm) {
   return ck_whole_floats(norm->columns) * 3 * sizeof(float);  // gamma, beta, one row
 }
 
-long ck_softmax_parts(const struct ck_softmax *softmax) { return ck_row_blocks(softmax->rows, softmax->columns); }
+long ck_softmax_parts(const struct ck_softmax *softmax) {
+  return ck_row_blocks(softmax->rows, softmax->columns);
+}
 
 size_t ck_softmax_scratch(const struct ck_softmax *softmax) {
   return ck_whole_floats(softmax->columns) * sizeof(float);

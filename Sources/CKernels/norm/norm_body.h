@@ -1,6 +1,7 @@
-// Channel statistics and normalize (GroupNorm in two steps), LayerNorm, softmax: layouts in ck_norm.h.
-// Sums in f32, shifted or in two passes so that a large mean costs no digits; statistics of ranges merge in double.
-// Sources: Wu and He 2018, arXiv:1803.08494; Ba et al. 2016, arXiv:1607.06450; Chan, Golub and LeVeque 1979 (merging).
+// Channel statistics and normalize (GroupNorm in two steps), LayerNorm, softmax: layouts in ck_norm.h. Sums
+// in f32, shifted or in two passes so that a large mean costs no digits; statistics of ranges merge in
+// double. Sources: Wu and He 2018, arXiv:1803.08494; Ba et al. 2016, arXiv:1607.06450; Chan, Golub and
+// LeVeque 1979 (merging).
 
 /// The sum over a vector's lanes, pairwise, in an order of its own for each width.
 CK_INLINE float add_lanes(vf x) {
@@ -68,10 +69,12 @@ CK_INLINE void load_or(float *to, const void *x, enum ck_dtype dtype, long n, fl
     for (long i = 0; i < n; i += VL) vstore(to + i, vsplat(otherwise));
 }
 
-/// Merges the ranges' statistics of one sample, channel by channel, then the channels of each group. Each channel becomes
-/// (x - center) * scale + shift: centered first, so that a mean far above the deviation costs no digits.
+/// Merges the ranges' statistics of one sample, channel by channel, then the channels of each group. Each
+/// channel becomes (x - center) * scale + shift: centered first, so that a mean far above the deviation
+/// costs no digits.
 static void coefficients(
-  const struct ck_normalize *a, long sample, double *mean, double *m2, float *center, float *scale, float *shift)
+  const struct ck_normalize *a, long sample, double *mean, double *m2, float *center, float *scale,
+  float *shift)
 {
   const long ranges = a->statistics_parts, channels = a->channels;
   double count = 0;

@@ -1,4 +1,5 @@
-// The vector layer on AVX-512 (F, BW, VL, DQ): 16 lanes, register tile 8 x 32 (16 of 32 registers accumulate).
+// The vector layer on AVX-512 (F, BW, VL, DQ): 16 lanes, register tile 8 x 32 (16 of 32 registers
+// accumulate).
 #ifndef CK_VECTOR_AVX512_H
 #define CK_VECTOR_AVX512_H
 

@@ -1,5 +1,5 @@
-// The vector layer in plain C (clang's vector extensions): SSE2 on x86-64, NEON on arm64, scalars elsewhere.
-// No intrinsics, no libm: the oracle of the other instruction sets.
+// The vector layer in plain C (clang's vector extensions): SSE2 on x86-64, NEON on arm64, scalars
+// elsewhere. No intrinsics, no libm: the oracle of the other instruction sets.
 #ifndef CK_VECTOR_GENERIC_H
 #define CK_VECTOR_GENERIC_H
 
@@ -20,7 +20,8 @@
 
 CK_INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
 
-/// p * 2^n for whole n in [-254, 254]: two factors, so that neither overflows and tiny results become denormal.
+/// p * 2^n for whole n in [-254, 254]: two factors, so that neither overflows and tiny results become
+/// denormal.
 CK_INLINE vf vscale(vf p, vf n) {
   const vi whole = __builtin_convertvector(n, vi), half = whole >> 1;
   return p * vbits((half + 127) << 23) * vbits((whole - half + 127) << 23);

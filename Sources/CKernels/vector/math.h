@@ -1,4 +1,4 @@
-// exp, exp2, Phi and the activations on vectors of f32. NaN in, NaN out.
+// exp2, exp, Phi and the activations on vectors of f32. NaN in, NaN out.
 // Polynomials: weighted minimax fits (Lawson's iteration on Chebyshev nodes), errors as noted.
 #ifndef CK_VECTOR_MATH_H
 #define CK_VECTOR_MATH_H
@@ -6,24 +6,9 @@
 /// Adding it rounds to a whole number, ties to even, for |x| < 2^22.
 #define CK_ROUNDER 12582912.0f
 
-/// 2^x, relative error about 1e-7 (polynomial 2e-9); 0 far below, inf far above.
-CK_INLINE vf vexp2(vf x) {
-  // The comparisons are false for NaN, which stays.
-  x = vselect(x < -200.0f, vsplat(-200.0f), x);
-  x = vselect(x > 200.0f, vsplat(200.0f), x);
-  const vf n = (x + CK_ROUNDER) - CK_ROUNDER, t = x - n;
-  vf p = vsplat(0.00015353360504377633f);
-  p = vfma(p, t, vsplat(0.0013398875016719103f));
-  p = vfma(p, t, vsplat(0.00961843691766262f));
-  p = vfma(p, t, vsplat(0.055503323674201965f));
-  p = vfma(p, t, vsplat(0.24022647738456726f));
-  p = vfma(p, t, vsplat(0.6931471824645996f));
-  p = vfma(p, t, vsplat(1.0f));
-  return vscale(p, n);
-}
-
-/// 2^x for x <= 0: without the upper clamp. The streamed softmax and Phi live here.
+/// 2^x for x <= 0, relative error about 1e-7 (polynomial 2e-9). The streamed softmax and Phi live here.
 CK_INLINE vf vexp2_negative(vf x) {
+  // The comparison is false for NaN, which stays.
   x = vselect(x < -200.0f, vsplat(-200.0f), x);
   const vf n = (x + CK_ROUNDER) - CK_ROUNDER, t = x - n;
   vf p = vsplat(0.00015353360504377633f);
@@ -53,8 +38,8 @@ CK_INLINE vf vexp(vf x) {
   return vscale(p, n);
 }
 
-/// Distribution function of the normal law: log2 Phi(-t) as a polynomial on [0, 5.5] (relative error of Phi 1.4e-7, of the
-/// whole below 1e-6 for t < 4) that keeps falling beyond, to 0.
+/// Distribution function of the normal law: log2 Phi(-t) as a polynomial on [0, 5.5] (relative error of Phi
+/// 1.4e-7, of the whole below 1e-6 for t < 4) that keeps falling beyond, to 0.
 CK_INLINE vf vphi(vf x) {
   const vf t = vbits((vi)x & 0x7fffffff);
   vf p = vsplat(-1.8242134913748487e-08f);

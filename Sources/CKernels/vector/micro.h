@@ -1,17 +1,18 @@
-// The register tile: MR rows by 32 columns of c (+)= a * b, one accumulator an element, sums in the order of k.
+// The register tile: MR rows by 32 columns of c (+)= a * b, one accumulator an element, sums in the order
+// of k.
 #ifndef CK_MICRO_H
 #define CK_MICRO_H
 
-/// Left-hand sides of a tile. By rows: pointers [segments][MR], each to `length` f32. Downwards: [length][MR], rows
-/// `pitch` apart.
+/// Left-hand sides of a tile. By rows: pointers [segments][MR], each to `length` f32. Downwards:
+/// [length][MR], rows `pitch` apart.
 struct ck_left {
   const float *const *rows;
   const float *down;
   long segments, length, pitch;
 };
 
-/// Memory to fetch into L2 on the side, `step` bytes for every k. `wanted` must be a constant: a branch in the loop costs a
-/// third of the speed.
+/// Memory to fetch into L2 on the side, `step` bytes for every k. `wanted` must be a constant: a branch in
+/// the loop costs a third of the speed.
 struct ck_ahead {
   bool wanted;
   const char *next;
@@ -20,7 +21,8 @@ struct ck_ahead {
 
 /// `vectors` * VL columns from `column` on. b: f32 [segments * length][32], c: f32 [MR][32].
 CK_INLINE void tile(
-  const struct ck_left *a, const float *b, float *c, bool first, struct ck_ahead ahead, long column, int vectors)
+  const struct ck_left *a, const float *b, float *c, bool first, struct ck_ahead ahead, long column,
+  int vectors)
 {
   vf sum[MR][NV];
   for (int i = 0; i < MR; i++)

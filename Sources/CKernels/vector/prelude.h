@@ -17,7 +17,8 @@ static inline long ck_ceil_div(long a, long b) { return (a + b - 1) / b; }
 static inline long ck_min_long(long a, long b) { return a < b ? a : b; }
 static inline long ck_max_long(long a, long b) { return a > b ? a : b; }
 
-/// The stored pixel (of `in`) under pixel `at` of an image upsampled to `up`: torch's `nearest`, rounding included.
+/// The stored pixel (of `in`) under pixel `at` of an image upsampled to `up`: torch's `nearest`, rounding
+/// included.
 static inline long ck_nearest(long at, long in, long up) {
   if (in == up) return at;
   return ck_min_long((long)((float)at * ((float)in / (float)up)), in - 1);

@@ -1,5 +1,6 @@
-// One element at a time, any float type: for packing, tails and tables where speed is not the point. Exact widening;
-// narrowing to nearest, ties to even; NaN stays NaN. Bits only, so it is the same on every processor.
+// One element at a time, any float type: for packing, tails and tables where speed is not the point. Exact
+// widening; narrowing to nearest, ties to even; NaN stays NaN. Bits only, so it is the same on every
+// processor.
 #ifndef CK_SCALAR_H
 #define CK_SCALAR_H
 

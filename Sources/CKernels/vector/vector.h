@@ -3,7 +3,8 @@
 #ifndef CK_VECTOR_H
 #define CK_VECTOR_H
 
-// Sums of products may be fused where the processor can; nothing else of the language's arithmetic is relaxed.
+// Sums of products may be fused where the processor can; nothing else of the language's arithmetic is
+// relaxed.
 #pragma clang fp contract(fast)
 
 typedef float vf __attribute__((ext_vector_type(VL)));

@@ -15,7 +15,9 @@ public struct Attention: CompositeOp {
   public var causal = false
 
   /// Attention of several heads.
-  public init(heads: Int, scale: Float, causal: Bool = false) { (self.heads, self.scale, self.causal) = (heads, scale, causal) }
+  public init(heads: Int, scale: Float, causal: Bool = false) {
+    (self.heads, self.scale, self.causal) = (heads, scale, causal)
+  }
 
   /// The type of q with the columns of v.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {

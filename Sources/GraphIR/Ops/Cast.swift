@@ -13,7 +13,9 @@ public struct Cast: PrimitiveOp {
   /// The shape of x with the new element type.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
     try expect(operands, count: 1)
-    guard dtype.isFloat else { throw reject("converts to floating-point types, not to \(dtype.rawValue) (C1)") }
+    guard dtype.isFloat else {
+      throw reject("converts to floating-point types, not to \(dtype.rawValue) (C1)")
+    }
     return [try expectFloat(operands, 0).with(dtype)]
   }
 

@@ -33,7 +33,9 @@ public struct Conv2D: PrimitiveOp {
   public var padding: Padding
 
   /// A convolution.
-  public init(stride: Int = 1, padding: Padding = Padding(0)) { (self.stride, self.padding) = (stride, padding) }
+  public init(stride: Int = 1, padding: Padding = Padding(0)) {
+    (self.stride, self.padding) = (stride, padding)
+  }
 
   /// The result's type.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
@@ -44,8 +46,9 @@ public struct Conv2D: PrimitiveOp {
       throw reject("weight \(weight) must have the \(x.shape[3]) input channels of \(x) (C1)")
     }
     let kernel = (weight.shape[2], weight.shape[3])
-    guard let size = Conv2D.outputSize(
-      height: x.shape[1], width: x.shape[2], kernel: kernel, stride: stride, padding: padding)
+    guard
+      let size = Conv2D.outputSize(
+        height: x.shape[1], width: x.shape[2], kernel: kernel, stride: stride, padding: padding)
     else { throw reject("cannot slide a \(kernel.0)x\(kernel.1) window over \(x) (C2, C3)") }
     return [x.with(shape: [x.shape[0], size.height, size.width, weight.shape[0]])]
   }

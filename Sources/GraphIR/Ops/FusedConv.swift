@@ -67,7 +67,9 @@ public struct FusedConv: CompositeOp {
     var result = try shape(of: sources[0], operands[0], operands[1])
     for (index, source) in sources.enumerated().dropFirst() {
       let other = try shape(of: source, operands[2 * index], operands[2 * index + 1])
-      guard other == result else { throw reject("source \(index) gives \(other), source 0 gives \(result) (C1)") }
+      guard other == result else {
+        throw reject("source \(index) gives \(other), source 0 gives \(result) (C1)")
+      }
     }
     var next = 2 * sources.count
     for epilogue in epilogues {
@@ -102,7 +104,9 @@ public struct FusedConv: CompositeOp {
     let columns = sum[sum.count - 1]
     switch epilogue {
     case .bias:
-      guard operand.shape == [columns] else { throw reject("bias \(operand) must have \(columns) values (C2)") }
+      guard operand.shape == [columns] else {
+        throw reject("bias \(operand) must have \(columns) values (C2)")
+      }
     case .row:
       guard sum.count >= 2, operand.rank == 2, operand.shape[1] == columns,
         operand.shape[0] == 1 || operand.shape[0] == sum[0]
@@ -111,7 +115,9 @@ public struct FusedConv: CompositeOp {
       guard operand.shape == sum else { throw reject("residual \(operand) must have shape \(sum) (C2)") }
     case .activation: break
     case .gate:
-      guard columns % 2 == 0 else { throw reject("a gate needs an even number of columns, not \(columns) (C2)") }
+      guard columns % 2 == 0 else {
+        throw reject("a gate needs an even number of columns, not \(columns) (C2)")
+      }
     }
   }
 
@@ -125,7 +131,8 @@ public struct FusedConv: CompositeOp {
     }
     let source = rest.sources.removeLast()
     let last = try convolution(source, operands[operands.count - 2], operands[operands.count - 1])
-    return rest.sources.isEmpty ? [last] : [try operands[0].builder.add(rest, operands.dropLast(2)).adding(last)]
+    return rest.sources.isEmpty
+      ? [last] : [try operands[0].builder.add(rest, operands.dropLast(2)).adding(last)]
   }
 
   private func apply(_ epilogue: Epilogue, to sum: Value, _ operand: Value) throws(SDError) -> Value {

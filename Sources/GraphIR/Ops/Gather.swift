@@ -14,7 +14,9 @@ public struct Gather: PrimitiveOp {
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
     try expect(operands, count: 2)
     let table = try expectFloat(operands, 0, rank: 2...2)
-    guard !operands[1].dtype.isFloat else { throw reject("ids must be integers, they are \(operands[1]) (C1)") }
+    guard !operands[1].dtype.isFloat else {
+      throw reject("ids must be integers, they are \(operands[1]) (C1)")
+    }
     return [table.with(shape: operands[1].shape + [table.shape[1]])]
   }
 

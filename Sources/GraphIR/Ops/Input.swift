@@ -36,7 +36,9 @@ public struct Input: PrimitiveOp {
   public var rate: Rate
 
   /// An input of that name, type and rate.
-  public init(name: String, type: TensorType, rate: Rate = .step) { (self.name, self.type, self.rate) = (name, type, rate) }
+  public init(name: String, type: TensorType, rate: Rate = .step) {
+    (self.name, self.type, self.rate) = (name, type, rate)
+  }
 
   /// Takes no operands.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {

@@ -18,7 +18,8 @@ public struct MatMul: PrimitiveOp {
     let x = try expectFloat(operands, 0, rank: 2...8)
     let y = try expectFloat(operands, 1, rank: 2...8)
     let (m, k) = (x.shape[x.rank - 2], x.lastDimension)
-    let (inner, n) = transposeB ? (y.lastDimension, y.shape[y.rank - 2]) : (y.shape[y.rank - 2], y.lastDimension)
+    let (inner, n) =
+      transposeB ? (y.lastDimension, y.shape[y.rank - 2]) : (y.shape[y.rank - 2], y.lastDimension)
     guard k == inner else {
       throw reject("inner dimensions differ: \(x) by \(y)\(transposeB ? " transposed" : "") (C1)")
     }
@@ -49,7 +50,8 @@ public struct MatMul: PrimitiveOp {
             for j in 0..<n {
               var sum = 0.0
               for p in 0..<k {
-                sum += Double(a[offsets[matrix].x + i * k + p]) * Double(b[offsets[matrix].y + p * yk + j * yn])
+                sum +=
+                  Double(a[offsets[matrix].x + i * k + p]) * Double(b[offsets[matrix].y + p * yk + j * yn])
               }
               values[(matrix * m + i) * n + j] = Float(sum)
             }

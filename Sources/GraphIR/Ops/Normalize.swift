@@ -16,7 +16,9 @@ public struct Normalize: CompositeOp {
   public var activation: Activation?
 
   /// A group norm from statistics, then an activation.
-  public init(groups: Int, eps: Float, activation: Activation? = nil) { (self.groups, self.eps, self.activation) = (groups, eps, activation) }
+  public init(groups: Int, eps: Float, activation: Activation? = nil) {
+    (self.groups, self.eps, self.activation) = (groups, eps, activation)
+  }
 
   /// The type of x.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
@@ -47,9 +49,11 @@ public struct Normalize: CompositeOp {
     let shape = [parts, batch, groups, width]
     let means = try grouped.sliced(0..<1).reshaped(shape)
     let squares = try grouped.sliced(1..<2).reshaped(shape)
-    let counts = try builder.constant([parts, 1, 1, 1], (0..<parts).map { (part: Int) -> Float in
-      Float(ChannelStatistics.range(part: part, of: parts, pixels: pixels).count)
-    })
+    let counts = try builder.constant(
+      [parts, 1, 1, 1],
+      (0..<parts).map { (part: Int) -> Float in
+        Float(ChannelStatistics.range(part: part, of: parts, pixels: pixels).count)
+      })
     let total = try builder.constant([], [Float(pixels * width)])
     let mean = try means.multiplied(by: counts).sum(axes: [0, 3]).divided(by: total)
     let deviation = try means.subtracting(mean)
@@ -58,7 +62,8 @@ public struct Normalize: CompositeOp {
     let scale = try variance.adding(builder.constant([], [eps])).rsqrt()
     let flat = try x.reshaped([batch, pixels, groups, width])
     let row = [batch, 1, groups, 1]
-    let normal = try flat.subtracting(mean.reshaped(row)).multiplied(by: scale.reshaped(row)).reshaped(x.shape)
+    let normal = try flat.subtracting(mean.reshaped(row)).multiplied(by: scale.reshaped(row)).reshaped(
+      x.shape)
     return [try normal.multiplied(by: operands[2]).adding(operands[3]).activated(activation)]
   }
 }

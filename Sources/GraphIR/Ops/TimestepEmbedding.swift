@@ -13,7 +13,9 @@ public struct TimestepEmbedding: CompositeOp {
   public var shift: Float
 
   /// An embedding.
-  public init(dimension: Int, flipSinToCos: Bool = true, shift: Float = 0) { (self.dimension, self.flipSinToCos, self.shift) = (dimension, flipSinToCos, shift) }
+  public init(dimension: Int, flipSinToCos: Bool = true, shift: Float = 0) {
+    (self.dimension, self.flipSinToCos, self.shift) = (dimension, flipSinToCos, shift)
+  }
 
   /// One row a timestep.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {

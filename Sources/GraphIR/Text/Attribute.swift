@@ -71,6 +71,13 @@ extension String {
     return text + "\""
   }
 
+  /// The string as messages may show it: its first 200 characters, control characters as `?`.
+  package var printable: String {
+    var text = String(String.UnicodeScalarView(unicodeScalars.prefix(200).map { $0.isControl ? "?" : $0 }))
+    if unicodeScalars.count > 200 { text += "…" }
+    return text
+  }
+
   /// Whether it can stand in the text form without quotes: letters, digits, `_`, and inside also `.`, `-` and `@`.
   package var isWord: Bool {
     guard let first = utf8.first, first.startsWord else { return false }

@@ -11,25 +11,23 @@ package struct AttributeDecoder {
     } catch let error as SDError {
       throw error
     } catch let error as DecodingError {
-      throw SDError(.invalid, error.sentence)
+      throw SDError(.invalid, error.sentence.printable)
     } catch {
-      throw SDError(.invalid, "the attributes of \(type) cannot be read: \(error)")
+      throw SDError(.invalid, "the attributes of \(type) cannot be read: \("\(error)".printable)")
     }
     // What the value does not write is nothing it has read.
     if let unknown = attribute.firstMember(missingFrom: try AttributeEncoder.encode(value)) {
-      throw SDError(
-        .invalid, "V3: unknown attribute '\(unknown.path.dotted)'",
-        hint: unknown.suggestion.map { "did you mean '\($0)'?" })
+      throw SDError(.invalid, "V3: unknown attribute '\(unknown.dotted.printable)'")
     }
     return value
   }
 }
 
 extension Attribute {
-  /// The first member or element, in the order of the text, that the other tree does not have at that place.
+  /// The path of the first member or element, in the order of the text, that the other tree does not have at that place.
   fileprivate func firstMember(
     missingFrom other: Attribute, at path: [any CodingKey] = []
-  ) -> (path: [any CodingKey], suggestion: String?)? {
+  ) -> [any CodingKey]? {
     var members: [(key: AttributeKey, value: Attribute)] = []
     var known: [String: Attribute] = [:]
     switch self {
@@ -44,10 +42,7 @@ extension Attribute {
     default: return nil
     }
     for (key, value) in members {
-      guard let counterpart = known[key.stringValue] else {
-        let unused = known.keys.sorted().filter { name in !members.contains { $0.key.stringValue == name } }
-        return (path + [key], nearest(to: key.stringValue, in: unused))
-      }
+      guard let counterpart = known[key.stringValue] else { return path + [key] }
       if let missing = value.firstMember(missingFrom: counterpart, at: path + [key]) { return missing }
     }
     return nil

@@ -123,6 +123,9 @@ struct GraphParser {
   }
 
   private mutating func output() throws(SDError) {
+    guard graph.outputs.count < Verifier.maximumOutputs else {
+      throw error("V7: the graph has more than \(Verifier.maximumOutputs) outputs")
+    }
     try advance()
     let offset = lexer.start
     let name = try name("an output's name")

@@ -59,11 +59,3 @@ extension GraphText {
     return builder.graph
   }
 }
-
-extension OpRegistry {
-  /// Whether it has this very op under the op's name.
-  package func contains(_ op: any Op) -> Bool {
-    let type: any Op.Type = Swift.type(of: op)
-    return self["\(type.id)"].map { $0 == type } ?? false
-  }
-}

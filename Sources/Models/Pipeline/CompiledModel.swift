@@ -1,6 +1,6 @@
 public import GraphIR
 import GraphPasses
-package import GraphRuntime
+public import GraphRuntime
 
 /// A plan that was opened: its tokenizer, its scheduler's configuration, and its components, ready to be run.
 ///
@@ -13,6 +13,8 @@ public final class CompiledModel {
     public var threads: Int?
     /// `cpu` or `reference`.
     public var device = DeviceName.cpu
+    /// The processor level that kernels are chosen for; nil takes `SD_CPU`, or the best there is.
+    public var cpu: CPU?
     /// Whether the file is mapped; otherwise it is read into memory.
     public var mapped = true
     /// The ops that may occur; add those from outside.
@@ -58,7 +60,7 @@ public final class CompiledModel {
     try tokenizer.validate(embeddingRows: info.vocabulary)
     schedulerConfiguration = try SchedulerConfiguration(
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
-    let cpu = try Debug.cpu()
+    let cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     let cpuDevice = CPUDevice(threads: options.threads, cpu: cpu)
     threads = cpuDevice.threads
     device = options.device == .cpu ? cpuDevice : ReferenceDevice()
@@ -146,6 +148,9 @@ public final class CompiledModel {
     return texts
   }
 
+  /// FLOP/s of all threads in loops of independent float32 multiply-adds, measured now: what a perfect kernel reaches.
+  public func measuredPeakFLOPS() -> Double { (device as? CPUDevice)?.measuredPeak(seconds: 0.1) ?? 0 }
+
   /// Bytes that a set of programs needs besides their weights, and the weights' own.
   func checkMemory(_ programs: [Program]) throws(SDError) {
     let arena = programs.map(\.arenaBytes).max() ?? 0
@@ -167,10 +172,12 @@ public enum DeviceName: String, Sendable, CaseIterable {
 
   /// The device of a name; `auto` is the CPU.
   ///
-  /// - Throws: `SDError` (usage) for an unknown name.
+  /// - Throws: `SDError`: device for CUDA, usage for an unknown name.
   public init(name: String) throws(SDError) {
     if name == "auto" {
       self = .cpu
+    } else if name == "cuda" || name.hasPrefix("cuda:") {
+      throw SDError(.device, "this version cannot run on CUDA devices", hint: "Use --device cpu.")
     } else if let device = DeviceName(rawValue: name) {
       self = device
     } else {

@@ -40,6 +40,14 @@ package final class GraphSession {
   /// The type of an input or output, nil when no program has it.
   package func type(of name: String) -> TensorType? { storages[name]?.type }
 
+  /// The inputs of all programs that no other program of the component computes.
+  package var inputs: [(name: String, type: TensorType)] {
+    let programs = executables.values.map(\.program)
+    let computed = Set(programs.flatMap { $0.outputs.map(\.name) })
+    let names = Set(programs.flatMap { $0.inputs.map(\.name) }).subtracting(computed)
+    return names.sorted().compactMap { name in type(of: name).map { (name, $0) } }
+  }
+
   /// Stores the values of an input; an input that no program reads is ignored.
   package func write(_ name: String, _ values: [Float]) { storages[name]?.write(values) }
 

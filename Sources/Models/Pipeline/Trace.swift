@@ -55,8 +55,6 @@ package struct Trace: Sendable {
 extension CompiledModel {
   /// Where the time went, when the model was opened to be profiled.
   package var trace: Trace? {
-    guard let profile, let cpu = device as? CPUDevice else { return nil }
-    let peak = cpu.cpu.measuredPeak(seconds: 0.05) * Double(cpu.threads)
-    return Trace(profile, peakFlops: peak, bandwidth: 20e9)
+    profile.map { Trace($0, peakFlops: measuredPeakFLOPS(), bandwidth: 20e9) }
   }
 }

@@ -14,14 +14,15 @@ struct CKernel<Arguments: BitwiseCopyable>: Sendable {
   /// The kernel for a node; `arguments` is called with placeholder addresses first, because parts and scratch follow
   /// from shapes alone, and with the real ones when the program is prepared.
   func kernel(
-    _ node: KernelSignature, on cpu: CPU, weightLayouts: [Int: WeightLayout] = [:],
+    _ node: KernelSignature, on cpu: CPU, denseOperands: Set<Int> = [],
     arguments: @escaping @Sendable (KernelTensors) -> Arguments
   ) -> CPUKernel {
     var shapes = arguments(node.placeholders)
     let count = parts(&shapes)
     let scratchBytes = scratch(&shapes)
     return CPUKernel(
-      "\(name).\(cpu.level.rawValue)", parts: count, scratchBytes: scratchBytes, weightLayouts: weightLayouts
+      "\(name).\(cpu.level.rawValue)", parts: count, scratchBytes: scratchBytes, denseOperands: denseOperands,
+      weightLayouts: [:]
     ) { tensors in
       let call = Call(arguments: arguments(tensors), function: function(cpu.kernels.pointee), parts: count)
       return { part, scratch in call.run(part, scratch) }

@@ -1,5 +1,6 @@
 import CKernels
 package import GraphIR
+import Synchronization
 
 /// The threaded CPU. Threads are libomp's; the work of a kernel is cut into parts by shape alone.
 package struct CPUDevice: Device {
@@ -19,6 +20,16 @@ package struct CPUDevice: Device {
   /// The kernels of ops that conform to `CPULowerable`; primitives without one run their meaning.
   package var library: any KernelLibrary { CPULibrary(cpu: cpu) }
 
+  /// FLOP/s of all threads together, each in a loop of independent float32 multiply-adds.
+  package func measuredPeak(seconds: Double) -> Double {
+    let peaks = Peaks()
+    parallel(threads: threads, parts: threads) { [cpu] _, _ in
+      let peak = cpu.measuredPeak(seconds: seconds)
+      peaks.values.withLock { $0.append(peak) }
+    }
+    return peaks.values.withLock { $0.reduce(0, +) }
+  }
+
   /// Binds every step's kernel to its addresses.
   package func prepare(
     _ program: Program, weights: any WeightSource, arena: HostMemory, bindings: [String: TensorStorage],
@@ -27,6 +38,11 @@ package struct CPUDevice: Device {
     try CPUExecutable(
       program, threads: threads, weights: weights, arena: arena, bindings: bindings, profile: profile)
   }
+}
+
+/// What the threads measured.
+private final class Peaks: Sendable {
+  let values = Mutex<[Double]>([])
 }
 
 private struct CPULibrary: KernelLibrary {

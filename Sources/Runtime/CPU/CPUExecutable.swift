@@ -1,4 +1,3 @@
-import CKernels
 import GraphIR
 
 /// A program bound to addresses: a list of kernel bodies that run one after the other, each on all threads.
@@ -82,26 +81,12 @@ final class CPUExecutable: Executable {
   }
 
   private func run(_ index: Int) {
-    let region = Region(body: bodies[index], scratch: scratch.base, stride: scratchStride)
-    withExtendedLifetime(region) {
-      ck_parallel(
-        Int32(threads), parts[index],
-        { context, part, thread in
-          guard let context else { return }
-          let region = Unmanaged<Region>.fromOpaque(context).takeUnretainedValue()
-          region.body(part, region.scratch + Int(thread) * region.stride)
-        }, Unmanaged.passUnretained(region).toOpaque())
-    }
+    let (body, scratch, stride) = (bodies[index], ThreadScratch(base: scratch.base), scratchStride)
+    parallel(threads: threads, parts: parts[index]) { part, thread in body(part, scratch.base + thread * stride) }
   }
 
-  /// What the threads share while they run one kernel.
-  private final class Region {
-    let body: CPUKernel.Body
-    let scratch: UnsafeMutableRawPointer
-    let stride: Int
-
-    init(body: @escaping CPUKernel.Body, scratch: UnsafeMutableRawPointer, stride: Int) {
-      (self.body, self.scratch, self.stride) = (body, scratch, stride)
-    }
+  /// Memory of which every thread has its own stretch.
+  private struct ThreadScratch: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
   }
 }

@@ -26,6 +26,7 @@ public struct CPUKernel: Kernel {
   public let scratchBytes: Int
   /// Whether operands may have gaps between their rows (`TensorView.pitch`).
   public let acceptsPitch: Bool
+  package let denseOperands: Set<Int>
   package let weightLayouts: [Int: WeightLayout]
   package let bind: @Sendable (KernelTensors) throws(SDError) -> Body
 
@@ -42,13 +43,14 @@ public struct CPUKernel: Kernel {
   }
 
   init(
-    _ name: String, parts: Int, scratchBytes: Int = 0, acceptsPitch: Bool = true,
+    _ name: String, parts: Int, scratchBytes: Int = 0, acceptsPitch: Bool = true, denseOperands: Set<Int> = [],
     weightLayouts: [Int: WeightLayout], bind: @escaping @Sendable (KernelTensors) throws(SDError) -> Body
   ) {
     self.name = name
     self.parts = parts
     self.scratchBytes = scratchBytes
     self.acceptsPitch = acceptsPitch
+    self.denseOperands = denseOperands
     self.weightLayouts = weightLayouts
     self.bind = bind
   }

@@ -126,7 +126,7 @@ extension Gather: CPULowerable {
     CKernel<ck_gather>(
       name: "gather", function: { $0.gather },
       parts: { ck_elementwise_parts($0.pointee.rows, $0.pointee.columns) }
-    ).kernel(node, on: cpu) { tensors in
+    ).kernel(node, on: cpu, denseOperands: [1]) { tensors in
       let (table, ids, y) = (tensors.operands[0], tensors.operands[1], tensors.results[0])
       return ck_gather(table: table, ids: ids, rows: ids.type.count, y)
     }

@@ -28,7 +28,7 @@ extension Normalize: CPULowerable {
     return CKernel<ck_normalize>(
       name: "normalize", function: { $0.normalize }, parts: { ck_normalize_parts($0) },
       scratch: { ck_normalize_scratch($0) }
-    ).kernel(node, on: cpu) { tensors in
+    ).kernel(node, on: cpu, denseOperands: [1]) { tensors in
       let (x, y) = (tensors.operands[0], tensors.results[0])
       let (gamma, beta) = (tensors.operands[2], tensors.operands[3])
       var arguments = ck_normalize()

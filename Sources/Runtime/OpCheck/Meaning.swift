@@ -1,0 +1,182 @@
+import GraphIR
+
+/// One case of a check: random operands and what the op's meaning makes of them.
+struct Meaning {
+  let op: any Op
+  /// `[lab.film] (f16[2, 5, 33], f16[33], f16[33])`, as messages begin.
+  let subject: String
+  let operands: [Tensor]
+  /// The result types that the type rule gives.
+  let types: [TensorType]
+  /// The results in those types.
+  let results: [Tensor]
+  private let tolerance: Double
+
+  /// Draws operands and evaluates the op.
+  init(_ check: OpCheck, _ operandTypes: [TensorType]) throws(SDError) {
+    op = check.op
+    subject = "[\(type(of: check.op).id)] (\(operandTypes.map(\.description).joined(separator: ", ")))"
+    types = try op.types(of: operandTypes)
+    operands = operandTypes.enumerated().map { index, type in
+      let range = check.ranges[index] ?? (type.dtype.isFloat ? -1...1 : 0...0)
+      return Tensor(random: type, in: range, seed: UInt64(index + 1))
+    }
+    tolerance = check.tolerance[.f32] ?? 1e-10
+    results = try Meaning.evaluate(op, operands, types, subject)
+  }
+
+  /// The meaning of other operands of the same types.
+  func results(of operands: [Tensor]) throws(SDError) -> [Tensor] {
+    try Meaning.evaluate(op, operands, types, subject)
+  }
+
+  private static func evaluate(
+    _ op: any Op, _ operands: [Tensor], _ types: [TensorType], _ subject: String
+  ) throws(SDError) -> [Tensor] {
+    let results = try Interpreter().evaluate(op, operands)
+    guard results.map(\.shape) == types.map(\.shape) else {
+      let given = results.map { "\($0.shape)" }.joined(separator: ", ")
+      let ruled = types.map { "\($0.shape)" }.joined(separator: ", ")
+      throw SDError(.invalid, "\(subject): the meaning has shape \(given), the type rule gives \(ruled)")
+    }
+    return zip(results, types).map { $0.cast(to: $1.dtype) }
+  }
+
+  /// Checks all that needs no kernel.
+  func check() throws(SDError) {
+    try checkText()
+    try checkDecomposition()
+    if op.isRowwise { try checkRows() }
+  }
+
+  /// Print and parse, with the op registered and, for an op from outside, without it.
+  private func checkText() throws(SDError) {
+    let graph = try graph { (builder, operands) throws(SDError) in try builder.results(of: op, operands) }
+    var registry = OpRegistry.standard
+    try registry.register(type(of: op))
+    let text = GraphText.print(graph)
+    guard try GraphText.parse(text, registry: registry) == graph else {
+      throw SDError(.invalid, "\(subject): differs after it was printed and parsed:\n\(text)")
+    }
+    guard op is any CompositeOp, !OpRegistry.standard.contains(op) else { return }
+    let stored = try GraphText.fallbacks(for: graph, base: .standard)
+    let fallbacks = Dictionary(uniqueKeysWithValues: stored.map { ($0.call, $0.graph) })
+    try compare(GraphText.parse(text, registry: .standard, fallbacks: fallbacks), "its stored decomposition")
+  }
+
+  /// The decomposition in place of the op; where the op has an evaluation too, that one is the meaning.
+  private func checkDecomposition() throws(SDError) {
+    guard let composite = op as? any CompositeOp else { return }
+    let graph = try graph { (builder, operands) throws(SDError) in
+      try builder.inlineDecomposition(of: composite, operands, resultTypes: types)
+    }
+    if op is any PrimitiveOp { try compare(graph, "its decomposition") }
+  }
+
+  /// The last row of operand 0 alone gives the last row of the results.
+  private func checkRows() throws(SDError) {
+    guard let first = operands.first, let count = first.shape.first, count > 1 else { return }
+    let row = [first.row(count - 1)] + operands.dropFirst()
+    let wanted = results.map { $0.shape.first == count ? $0.row(count - 1) : $0 }
+    // Rows that broadcast against another operand are not rows of the result.
+    guard let types = try? op.types(of: row.map(\.type)), types == wanted.map(\.type) else { return }
+    let alone = try Meaning.evaluate(op, row, types, subject)
+    for (index, (a, b)) in zip(alone, wanted).enumerated() where a != b {
+      throw SDError(
+        .invalid, "\(subject): says that it is row-wise, but row \(count - 1) of result \(index) depends on other rows")
+    }
+  }
+
+  /// A graph of the operands as inputs `0`, `1`, … whose outputs `0`, `1`, … are what `build` makes of them.
+  private func graph(
+    _ build: (GraphBuilder, [Value]) throws(SDError) -> [Value]
+  ) throws(SDError) -> Graph {
+    let builder = GraphBuilder(name: "check")
+    var inputs: [Value] = []
+    for (index, operand) in operands.enumerated() { inputs.append(try builder.input("\(index)", operand.type)) }
+    for (index, result) in try build(builder, inputs).enumerated() { try builder.output("\(index)", result) }
+    return builder.graph
+  }
+
+  private func compare(_ graph: Graph, _ what: String) throws(SDError) {
+    let inputs = Dictionary(uniqueKeysWithValues: operands.enumerated().map { ("\($0)", $1) })
+    let outputs = try Interpreter().run(graph, inputs: inputs)
+    for (index, result) in results.enumerated() {
+      guard let output = outputs["\(index)"] else { continue }
+      let difference = Difference(output, result)
+      guard difference.error <= tolerance else {
+        throw SDError(.invalid, "\(subject): \(what) differs: \(difference.sentence(result: index, limit: tolerance))")
+      }
+    }
+  }
+}
+
+/// How far a computed tensor is from the wanted one. Elements that are to be NaN do not count.
+struct Difference {
+  /// ‖a − b‖² / ‖b‖²; 0 when they are equal, infinite when one has a NaN that the other does not.
+  let error: Double
+  private let worst: (index: [Int], given: Float, wanted: Float)
+
+  init(_ given: Tensor, _ wanted: Tensor) {
+    var (square, norm) = (0.0, 0.0)
+    var (position, largest) = (0, -1.0)
+    for (index, (a, b)) in zip(given.values, wanted.values).enumerated() where !b.isNaN {
+      let distance = a == b ? 0 : (Double(a) - Double(b)).magnitude
+      square += distance * distance
+      if b.isFinite { norm += Double(b) * Double(b) }
+      if distance > largest || distance.isNaN { (position, largest) = (index, distance.isNaN ? .infinity : distance) }
+    }
+    error = square == 0 ? 0 : square.isNaN ? .infinity : square / norm
+    worst =
+      given.values.isEmpty
+      ? ([], 0, 0) : (given.index(of: position), given.values[position], wanted.values[position])
+  }
+
+  /// `NMSE 0.25 of result 0 exceeds 1e-10; worst at [0, 1]: 0.5, expected 0.75`.
+  func sentence(result: Int, limit: Double) -> String {
+    "NMSE \(error) of result \(result) exceeds \(limit); worst at \(worst.index): \(worst.given), expected \(worst.wanted)"
+  }
+}
+
+extension Tensor {
+  /// Values uniform in a range, rounded to the element type, that follow from the seed alone.
+  init(random type: TensorType, in range: ClosedRange<Float>, seed: UInt64) {
+    var generator = SplitMix64(seed: seed)
+    let values = (0..<type.count).map { _ -> Float in
+      let value = Float.random(in: range, using: &generator)
+      return type.dtype.isFloat ? value : value.rounded(.down)
+    }
+    self = Tensor(type, values).cast(to: type.dtype)
+  }
+
+  /// One row of the first dimension, which stays as 1.
+  func row(_ index: Int) -> Tensor {
+    let width = shape.dropFirst().reduce(1, *)
+    return Tensor(type.with(shape: [1] + shape.dropFirst()), Array(values[index * width..<(index + 1) * width]))
+  }
+
+  /// The index of a position in memory order.
+  func index(of position: Int) -> [Int] {
+    var (index, rest) = ([Int](), position)
+    for dimension in shape.reversed() {
+      index.append(rest % max(dimension, 1))
+      rest /= max(dimension, 1)
+    }
+    return index.reversed()
+  }
+}
+
+/// Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195.
+private struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

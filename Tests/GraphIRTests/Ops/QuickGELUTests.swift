@@ -1,0 +1,31 @@
+import Foundation
+import GraphIR
+import TestSupport
+import Testing
+
+@Suite struct QuickGELUTests {
+  @Test func types() throws {
+    for type in [TensorType(.f32, []), TensorType(.bf16, [2, 3])] {
+      #expect(try resultType(type) { (v) throws(SDError) in try v[0].quickGELU() } == type)
+    }
+    expectReject(
+      TensorType(.i32, [2]), sentence: "[sd.quick_gelu] operand 0 must be floating-point, it is i32[2]"
+    ) {
+      (v) throws(SDError) in try v[0].quickGELU()
+    }
+  }
+
+  @Test func values() throws {
+    let x = Tensor.random([3, 17], seed: 1, in: -4...4)
+    let y = try evaluate(x) { (v) throws(SDError) in try v[0].quickGELU() }
+    let formula = x.values.map { (value: Float) -> Float in
+      let x = Double(value)
+      return Float(x / (1 + exp(-1.702 * x)))
+    }
+    expectClose(y, Tensor(x.shape, formula))
+  }
+
+  @Test func zero() throws {
+    #expect(try evaluate(Tensor([1], [0])) { (v) throws(SDError) in try v[0].quickGELU() }.values == [0])
+  }
+}

@@ -1,0 +1,30 @@
+import Foundation
+import GraphIR
+import TestSupport
+import Testing
+
+@Suite struct SiLUTests {
+  @Test func types() throws {
+    for type in [TensorType(.f32, []), TensorType(.bf16, [2, 3])] {
+      #expect(try resultType(type) { (v) throws(SDError) in try v[0].silu() } == type)
+    }
+    expectReject(TensorType(.i32, [2]), sentence: "[sd.silu] operand 0 must be floating-point, it is i32[2]")
+    {
+      (v) throws(SDError) in try v[0].silu()
+    }
+  }
+
+  @Test func values() throws {
+    let x = Tensor.random([3, 17], seed: 1, in: -4...4)
+    let y = try evaluate(x) { (v) throws(SDError) in try v[0].silu() }
+    let formula = x.values.map { (value: Float) -> Float in
+      let x = Double(value)
+      return Float(x / (1 + exp(-x)))
+    }
+    expectClose(y, Tensor(x.shape, formula))
+  }
+
+  @Test func zero() throws {
+    #expect(try evaluate(Tensor([1], [0])) { (v) throws(SDError) in try v[0].silu() }.values == [0])
+  }
+}

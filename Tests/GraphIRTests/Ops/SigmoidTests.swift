@@ -1,0 +1,32 @@
+import Foundation
+import GraphIR
+import TestSupport
+import Testing
+
+@Suite struct SigmoidTests {
+  @Test func types() throws {
+    for type in [TensorType(.f32, []), TensorType(.bf16, [2, 3])] {
+      #expect(try resultType(type) { (v) throws(SDError) in try v[0].sigmoid() } == type)
+    }
+    expectReject(
+      TensorType(.i32, [2]), sentence: "[sd.sigmoid] operand 0 must be floating-point, it is i32[2]"
+    ) {
+      (v) throws(SDError) in try v[0].sigmoid()
+    }
+  }
+
+  @Test func values() throws {
+    let x = Tensor.random([3, 17], seed: 1, in: -4...4)
+    let y = try evaluate(x) { (v) throws(SDError) in try v[0].sigmoid() }
+    let formula = x.values.map { (value: Float) -> Float in
+      let x = Double(value)
+      return Float(1 / (1 + exp(-x)))
+    }
+    expectClose(y, Tensor(x.shape, formula))
+  }
+
+  @Test func edges() throws {
+    let y = try evaluate(Tensor([3], [0, -200, 200])) { (v) throws(SDError) in try v[0].sigmoid() }
+    #expect(y.values == [0.5, 0, 1])
+  }
+}

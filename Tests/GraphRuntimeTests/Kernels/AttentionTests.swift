@@ -1,0 +1,54 @@
+import GraphIR
+import GraphRuntime
+import TestSupport
+import Testing
+
+@Suite struct AttentionKernelTests {
+  private func check(heads: Int, d: Int, causal: Bool = false) -> OpCheck {
+    var check = OpCheck(Attention(heads: heads, scale: 1 / Float(d).squareRoot(), causal: causal))
+    // Scores in a range where the softmax prefers some keys.
+    (check.ranges[0], check.ranges[1]) = (-3...3, -3...3)
+    return check
+  }
+
+  private func operands(_ dtype: DType, batch: Int = 2, queries: Int, keys: Int, width: Int) -> [TensorType] {
+    [queries, keys, keys].map { TensorType(dtype, [batch, $0, width]) }
+  }
+
+  /// Self-attention of as many tokens as each size, and against the 77 tokens of a prompt.
+  @Test(arguments: [4, 5, 12, 40, 64, 80, 160]) func headWidth(_ d: Int) throws {
+    for heads in [1, 3] {
+      let check = check(heads: heads, d: d)
+      try check.run { size, dtype in operands(dtype, queries: size, keys: size, width: heads * d) }
+      try check.run { size, dtype in operands(dtype, queries: size, keys: 77, width: heads * d) }
+    }
+  }
+
+  @Test(arguments: [4, 5, 12, 40, 64, 80, 160]) func causal(_ d: Int) throws {
+    let check = check(heads: 2, d: d, causal: true)
+    try check.run { size, dtype in operands(dtype, queries: size, keys: size, width: 2 * d) }
+  }
+
+  /// Several blocks of queries and of keys.
+  @Test(arguments: [false, true], [DType.f32, .f16, .bf16]) func manyTokens(_ causal: Bool, _ dtype: DType) throws {
+    for (d, tokens) in [(40, 300), (8, 520), (160, 200)] {
+      try check(heads: 1, d: d, causal: causal)
+        .run(operands: operands(dtype, batch: 1, queries: tokens, keys: tokens, width: d))
+    }
+    try check(heads: 2, d: 40).run(operands: operands(dtype, batch: 1, queries: 300, keys: 7, width: 80))
+    try check(heads: 2, d: 40).run(operands: operands(dtype, batch: 1, queries: 3, keys: 1000, width: 80))
+  }
+
+  /// Scores far apart: one key takes all, and the sum must not overflow.
+  @Test func largeScores() throws {
+    var check = OpCheck(Attention(heads: 2, scale: 1))
+    (check.ranges[0], check.ranges[1]) = (-30...30, -30...30)
+    try check.run(operands: operands(.f32, queries: 77, keys: 77, width: 80))
+  }
+
+  /// Queries in 16 bits, keys and values that a prompt graph keeps in float32.
+  @Test func mixedTypes() throws {
+    let types = [TensorType(.bf16, [2, 17, 80]), TensorType(.f32, [2, 77, 80]), TensorType(.f16, [2, 77, 80])]
+    try check(heads: 2, d: 40).run(operands: types)
+  }
+}

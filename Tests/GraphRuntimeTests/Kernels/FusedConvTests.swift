@@ -1,0 +1,166 @@
+import GraphIR
+import GraphRuntime
+import TestSupport
+import Testing
+
+@Suite struct FusedConvKernelTests {
+  typealias Source = FusedConv.Source
+
+  private static let dtypes: [DType] = [.f32, .f16, .bf16]
+  private static let sizes = OpCheck(Add()).sizes
+
+  /// The check of a fused convolution, whose weights are constant.
+  private func check(
+    _ sources: [Source], _ epilogues: [FusedConv.Epilogue] = [], to dtype: DType
+  ) -> OpCheck {
+    OpCheck(
+      FusedConv(sources: sources, epilogues: epilogues, dtype: dtype),
+      weights: Set(sources.indices.map { 2 * $0 + 1 }))
+  }
+
+  // MARK: Matrix products
+
+  @Test(arguments: dtypes) func product(_ dtype: DType) throws {
+    for size in FusedConvKernelTests.sizes {
+      for (rows, k, columns) in [(size, 33, 17), (7, size, 31), (5, 77, size), (size, size, size)] {
+        try check([Source()], to: dtype)
+          .run(operands: [TensorType(dtype, [rows, k]), TensorType(dtype, [columns, k])])
+      }
+    }
+  }
+
+  /// Several strips of rows, groups of panels and chunks of K.
+  @Test(arguments: dtypes) func largeProduct(_ dtype: DType) throws {
+    for (rows, k, columns) in [(300, 600, 130), (1, 1300, 1000), (770, 8, 64), (130, 257, 520)] {
+      try check([Source()], [.bias], to: dtype)
+        .run(operands: [TensorType(dtype, [2, rows, k]), TensorType(dtype, [columns, k]), TensorType(.f32, [columns])])
+    }
+  }
+
+  /// Every combination of element types; results in float32 are exact where operands are.
+  @Test(arguments: dtypes, dtypes) func mixedTypes(_ x: DType, _ weight: DType) throws {
+    for result in FusedConvKernelTests.dtypes {
+      try check([Source(padding: Padding(1))], [.bias, .residual, .row], to: result).run(operands: [
+        TensorType(x, [2, 5, 7, 24]), TensorType(weight, [33, 24, 3, 3]), TensorType(weight, [33]),
+        TensorType(x, [2, 5, 7, 33]), TensorType(weight, [2, 33]),
+      ])
+    }
+  }
+
+  // MARK: Convolutions
+
+  /// Window, stride and padding.
+  static let windows: [(kernel: [Int], source: Source)] = [
+    ([1, 1], Source()), ([3, 3], Source(padding: Padding(1))), ([3, 3], Source()),
+    ([3, 3], Source(stride: 2, padding: Padding(1))),
+    ([3, 3], Source(stride: 2, padding: Padding(top: 0, left: 0, bottom: 1, right: 1))),
+    ([3, 3], Source(stride: 3, padding: Padding(top: 2, left: 1, bottom: 0, right: 3))),
+    ([2, 4], Source(padding: Padding(top: 1, left: 3, bottom: 0, right: 2))),
+    ([5, 1], Source(padding: Padding(4))), ([1, 1], Source(stride: 2)),
+  ]
+
+  @Test(arguments: windows.indices, dtypes) func window(_ index: Int, _ dtype: DType) throws {
+    let (kernel, source) = FusedConvKernelTests.windows[index]
+    for size in FusedConvKernelTests.sizes {
+      for (channels, columns) in [(size, 5), (5, size)] {
+        try check([source], to: dtype)
+          .run(operands: [TensorType(dtype, [2, 7, 9, channels]), TensorType(dtype, [columns, channels] + kernel)])
+      }
+    }
+  }
+
+  /// Images whose rows of results are cut across strips, and channels that are cut into chunks.
+  @Test(arguments: dtypes) func largeImage(_ dtype: DType) throws {
+    for (shape, columns) in [([1, 19, 23, 64], 40), ([2, 9, 8, 300], 33), ([1, 33, 17, 4], 130)] {
+      try check([Source(padding: Padding(1))], [.bias], to: dtype).run(operands: [
+        TensorType(dtype, shape), TensorType(dtype, [columns, shape[3], 3, 3]), TensorType(.f32, [columns]),
+      ])
+    }
+  }
+
+  @Test(arguments: [[10, 14], [9, 13], [5, 7], [3, 4], [11, 7]], dtypes)
+  func upsample(_ size: [Int], _ dtype: DType) throws {
+    for (channels, columns) in [(3, 4), (17, 33)] {
+      try check([Source(padding: Padding(1), upsample: size)], to: dtype)
+        .run(operands: [TensorType(dtype, [2, 5, 7, channels]), TensorType(dtype, [columns, channels, 3, 3])])
+    }
+  }
+
+  /// The two halves of a skip connection, a 1×1 shortcut within the sum, and both.
+  @Test(arguments: dtypes) func severalSources(_ dtype: DType) throws {
+    let same = Source(padding: Padding(1))
+    for size in FusedConvKernelTests.sizes {
+      let image = { TensorType(dtype, [2, 6, 5, $0]) }
+      let kernel = { (channels: Int, side: Int) in TensorType(dtype, [33, channels, side, side]) }
+      try check([same, same], to: dtype).run(operands: [image(size), kernel(size, 3), image(5), kernel(5, 3)])
+      try check([same, Source()], [.bias], to: dtype).run(operands: [
+        image(17), kernel(17, 3), image(size), kernel(size, 1), TensorType(.f32, [33]),
+      ])
+      try check([same, same, Source(stride: 2)], to: dtype).run(operands: [
+        image(8), kernel(8, 3), image(size), kernel(size, 3), TensorType(dtype, [2, 12, 10, 3]), kernel(3, 1),
+      ])
+    }
+  }
+
+  // MARK: Epilogues
+
+  static let lists: [[FusedConv.Epilogue]] =
+    [
+      [.bias], [.row], [.residual], [.bias, .row, .residual], [.residual, .bias], [.row, .row],
+      [.bias, .activation(.silu), .residual], [.residual, .activation(.gelu), .bias],
+    ] + Activation.allCases.map { [.bias, .activation($0)] }
+
+  @Test(arguments: lists, dtypes) func epilogues(_ list: [FusedConv.Epilogue], _ dtype: DType) throws {
+    for columns in FusedConvKernelTests.sizes {
+      for rows in [1, 2] {
+        let operands = list.filter(\.hasOperand).map { epilogue in
+          switch epilogue {
+          case .row: TensorType(dtype, [rows, columns])
+          case .residual: TensorType(dtype, [2, 4, 5, columns])
+          default: TensorType(.f32, [columns])
+          }
+        }
+        try check([Source()], list, to: dtype).run(
+          operands: [TensorType(dtype, [2, 4, 5, 19]), TensorType(dtype, [columns, 19, 1, 1])] + operands)
+      }
+    }
+  }
+
+  /// A row a sample with rank 3: the rows of a sample are its tokens.
+  @Test(arguments: dtypes) func rowOfTokens(_ dtype: DType) throws {
+    try check([Source()], [.row, .residual], to: dtype).run(operands: [
+      TensorType(dtype, [3, 77, 40]), TensorType(dtype, [33, 40]), TensorType(.f32, [3, 33]),
+      TensorType(dtype, [3, 77, 33]),
+    ])
+  }
+
+  @Test(arguments: dtypes) func gate(_ dtype: DType) throws {
+    for half in FusedConvKernelTests.sizes {
+      let operands = [
+        TensorType(dtype, [2, 19, 24]), TensorType(dtype, [2 * half, 24]), TensorType(.f32, [2 * half]),
+      ]
+      try check([Source()], [.gate(.gelu)], to: dtype).run(operands: Array(operands.prefix(2)))
+      try check([Source()], [.bias, .gate(.gelu)], to: dtype).run(operands: operands)
+      try check([Source()], [.bias, .gate(.gelu), .residual], to: dtype)
+        .run(operands: operands + [TensorType(dtype, [2, 19, half])])
+    }
+  }
+
+  // MARK: Plain convolutions
+
+  @Test func conv2D() throws {
+    try OpCheck(Conv2D(stride: 2, padding: Padding(1)), weights: [1]).run { size, dtype in
+      [TensorType(dtype, [2, 7, 5, size]), TensorType(dtype, [size, size, 3, 3])]
+    }
+  }
+
+  /// Without constant weights there is no kernel.
+  @Test func computedWeights() {
+    expectError(
+      .incompatible, "[sd.fused_conv] (f32[3, 4], f32[5, 4]): has no kernel for these types on generic",
+      hint: "Leave out the types that have none, and name the operands that are weights."
+    ) {
+      try OpCheck(FusedConv(sources: [Source()])).run(operands: [TensorType(.f32, [3, 4]), TensorType(.f32, [5, 4])])
+    }
+  }
+}
