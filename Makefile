@@ -3,8 +3,9 @@ PROMPT = a red circle on a blue background
 SEED = 32
 
 release := .build/release
-# Tests are built with other flags; a folder of their own keeps both builds incremental.
+# Tests are built with other flags, examples as packages of their own; folders of their own keep all builds incremental.
 tests := .build/tests
+examples := .build/examples
 swift_files := Package.swift Sources Tools Tests Examples
 
 # The prompt reaches the shell through the environment, unexpanded, so that quotes, $ and ` in it are only text.
@@ -15,28 +16,27 @@ export sd_seed := $(value SEED)
 .PHONY: demo test bench format setup FORCE
 .DELETE_ON_ERROR:
 
-## Draws out.png with the model in Examples/shapes: make demo PROMPT="a yellow star on a black background" SEED=7
+# Draws out.png with the model in Examples/shapes: make demo PROMPT="a yellow star on a black background" SEED=7
 demo: .build/shapes.sdplan
 	@$(release)/sd-run $< --prompt="$$sd_prompt" --seed="$$sd_seed" -o out.png
 	@echo "The picture is $(CURDIR)/out.png"
 
-## Format lint, documentation check, all tests, then the example packages.
+# Format lint, documentation check, all tests, then the example packages.
 test: setup
 	swift format lint --strict --parallel --recursive $(swift_files)
-	@Tools/operations | diff Documentation/Operations.md - || { echo "Documentation/Operations.md is old: make format" >&2; exit 1; }
+	@Tools/operations | diff Documentation/Operations.md - >&2 || \
+	  { echo "Documentation/Operations.md is not what Tools/operations makes: run make format" >&2; exit 1; }
 	swift test -c release -Xswiftc -enable-testing --scratch-path $(tests)
-	@for package in Examples/*/Package.swift; do \
-	  [ -e "$$package" ] || continue; \
-	  folder=$$(dirname "$$package"); \
-	  echo "$$folder:"; \
-	  swift run -c release --package-path "$$folder" || exit 1; \
+	@set -e; for package in Examples/*/Package.swift; do \
+	  echo "$${package%/*}:"; \
+	  swift run -c release --package-path "$${package%/*}" --scratch-path $(examples); \
 	done
 
-## Times the components of Stable Diffusion 1.5 with random weights.
+# Times the components of Stable Diffusion 1.5 with random weights.
 bench: .build/sd15-random.sdplan
 	$(release)/sd-bench $<
 
-## Formats the Swift files and makes Documentation/Operations.md from the op files.
+# Formats the Swift files and makes Documentation/Operations.md from the op files.
 format: setup
 	swift format --in-place --parallel --recursive $(swift_files)
 	Tools/operations > Documentation/Operations.md
@@ -48,7 +48,7 @@ setup:
 $(release)/%: FORCE | setup
 	swift build -c release
 
-.build/shapes.sdplan: $(release)/sd-compile $(shell find Examples/shapes -type f)
+.build/shapes.sdplan: $(release)/sd-compile $(wildcard Examples/shapes/*.json Examples/shapes/*/*)
 	$(release)/sd-compile Examples/shapes -o $@
 
 .build/sd15-random.sdplan: $(release)/sd-compile

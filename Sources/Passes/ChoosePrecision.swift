@@ -5,7 +5,7 @@ public import GraphIR
 /// Activations are stored as they come in: inputs that change at every step count as 16 bits, all others as float32,
 /// and an op's result is stored as its first operand is. So the residual stream of a step is in 16 bits, that of
 /// the text, the time embedding and everything at a lower rate in float32. Inputs and outputs of the graph
-/// keep their types. What an op does is its row in `policy`.
+/// keep their types, and a convolution reads an input unrounded. What an op does is its row in `policy`.
 public struct ChoosePrecision: Pass {
   /// `choose-precision`.
   public let name = "choose-precision"
@@ -80,7 +80,11 @@ public struct ChoosePrecision: Pass {
           conv.dtype = stored
           op = conv
         }
-        let operands = node.operands.enumerated().map { ($1, $0 < products ? precision.dtype : nil) }
+        let operands = node.operands.enumerated().map { index, operand in
+          // What comes from outside is read as exactly as it came; it is small.
+          let isExact = node.op is FusedConv && copy.isInput(operand)
+          return (operand, index < products ? (isExact ? DType.f32 : precision.dtype) : nil)
+        }
         try copy.add(id, op, operands, stored: stored)
       case .stored:
         let all = node.op is Concat
@@ -112,6 +116,16 @@ private final class TypedCopy {
     return (first ?? operands.first).flatMap { storedTypes[$0] } ?? .f32
   }
 
+  /// Whether a value is an input of the graph, moved at most.
+  func isInput(_ id: ValueID) -> Bool {
+    let node = source[id.node]
+    return node.op is Input || (TypedCopy.isMovement(node.op) && node.operands.prefix(1).allSatisfy(isInput))
+  }
+
+  private static func isMovement(_ op: any Op) -> Bool {
+    op is Reshape || op is Transpose || op is Slice || op is SelectRow || op is Concat
+  }
+
   /// Adds an op that takes the place of a node.
   ///
   /// - Parameters:
@@ -138,9 +152,11 @@ private final class TypedCopy {
     let node = source[id.node]
     let result: Value
     switch node.op {
-    case is Reshape, is Transpose, is Slice, is SelectRow:
-      var operands = [try value(node.operands[0], dtype)]
-      for operand in node.operands.dropFirst() { operands.append(try value(operand)) }
+    case let op where TypedCopy.isMovement(op):
+      var operands: [Value] = []
+      for operand in node.operands {
+        operands.append(try value(operand, operands.isEmpty || op is Concat ? dtype : nil))
+      }
       result = try builder.add(node.op, operands, at: node.location)
     default:
       guard let exact = known[.f32] ?? known.values.first else {

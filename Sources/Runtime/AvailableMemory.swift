@@ -21,15 +21,17 @@ package enum AvailableMemory {
   package static func check(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
     let total = needs.reduce(0) { $0 + $1.bytes }
     guard let available = bytes, total > available else { return }
-    let parts = needs.map { "\($0.what) \(gibi($0.bytes))" }.joined(separator: ", ")
+    let parts = needs.map { "\($0.what) \(size($0.bytes))" }.joined(separator: ", ")
     throw SDError(
-      .resources, "needs \(gibi(total)) GiB of memory (\(parts)); \(gibi(available)) are available",
+      .resources, "needs \(size(total)) of memory (\(parts)); \(size(available)) are available",
       hint: "Compile for a smaller --size or --batch, or with --precision bf16.")
   }
 
-  private static func gibi(_ bytes: Int) -> String {
-    let tenths = (bytes * 10 + (1 << 29)) >> 30
-    return "\(tenths / 10).\(tenths % 10)"
+  /// `3.2 GiB`, or `310.5 MiB` below one GiB.
+  private static func size(_ bytes: Int) -> String {
+    let (unit, name) = bytes >= 1 << 30 ? (1 << 30, "GiB") : (1 << 20, "MiB")
+    let tenths = (Double(bytes) / Double(unit) * 10).rounded()
+    return "\(tenths / 10) \(name)"
   }
 
   private static func number(_ path: String) -> Int? {

@@ -3,7 +3,8 @@ package import GraphIR
 
 /// The environment variables of the project, all read here. The README has the table.
 package enum Debug {
-  /// `SD_DEBUG`: 1 devices and totals, 2 time of every step, 3 passes, 4 kernels chosen. 0 without it.
+  /// `SD_DEBUG`: 1 device and plan, 2 time of every graph that runs, 3 passes, 4 the kernel of every operation. Each level
+  /// includes the ones below; 0 without it.
   package static let level: Int = variable("SD_DEBUG").flatMap { Int($0) } ?? 0
   /// `SD_CHECK_NAN=1`: every kernel's results are looked at, and the first that is not a number is named.
   package static let checksNaN = variable("SD_CHECK_NAN") == "1"

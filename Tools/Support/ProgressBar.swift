@@ -13,12 +13,12 @@ public final class ProgressBar: @unchecked Sendable {
     (self.title, self.isQuiet) = (title, isQuiet)
   }
 
-  /// Shows that `done` of `total` units are done.
+  /// Shows that `done` of `total` units are done; nothing before the first, when there is no rate.
   public func update(_ done: Int, of total: Int, unit: String) {
-    guard !isQuiet, total > 0 else { return }
+    guard !isQuiet, done > 0, total > 0 else { return }
     let seconds = max(1e-9, Profile.now() - start)
     let rate = Double(done) / seconds
-    let left = done > 0 ? Double(total - done) / rate : 0
+    let left = Double(total - done) / rate
     let numbers = "\(done)/\(total) \(unit), \(rate >= 1 ? "\(decimal(rate, 2)) \(unit)/s" : "\(decimal(1 / max(rate, 1e-9), 2)) s/\(unit)")"
     if StandardError.isTerminal {
       let width = 30

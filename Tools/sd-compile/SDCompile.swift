@@ -50,8 +50,8 @@ struct SDCompile: ParsableCommand {
   @Option(help: "all, or some of text_encoder,unet,vae_decoder,vae_encoder.")
   var components = "all"
 
-  @Option(help: "Draw the weights from this seed instead of reading them.")
-  var randomWeights: UInt64?
+  @Option(parsing: .unconditional, help: "Draw the weights from this seed instead of reading them.")
+  var randomWeights: String?
 
   @Option(help: "Leave a pass out; may be given several times. --verbose lists the passes.")
   var disablePass: [String] = []
@@ -88,6 +88,7 @@ struct SDCompile: ParsableCommand {
     guard target == "cpu" else {
       throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu only.")
     }
+    let randomWeights = try randomWeights.map { (text) throws(SDError) in try Seed.parse(text) }
     switch (model, arch) {
     case (let folder?, nil): return try ModelSource(folder: folder, randomWeights: randomWeights)
     case (nil, let name?):

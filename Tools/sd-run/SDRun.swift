@@ -34,19 +34,19 @@ struct SDRun: ParsableCommand {
   @Argument(help: "The plan file.")
   var plan: String
 
-  @Option(help: "What the picture shows.")
+  @Option(parsing: .unconditional, help: "What the picture shows.")
   var prompt: String?
 
-  @Option(help: "What it does not show.")
+  @Option(parsing: .unconditional, help: "What it does not show.")
   var negativePrompt = ""
 
-  @Option(help: "Seed of the noise: torch's CPU generator, bit for bit.")
-  var seed: UInt64 = 0
+  @Option(parsing: .unconditional, help: "Seed of the noise: torch's CPU generator, bit for bit.")
+  var seed = "0"
 
-  @Option(help: "Denoising steps.")
+  @Option(parsing: .unconditional, help: "Denoising steps.")
   var steps = 50
 
-  @Option(help: "How far the prompt is followed; 1 is without guidance.")
+  @Option(parsing: .unconditional, help: "How far the prompt is followed; 1 is without guidance.")
   var guidanceScale: Float = 7.5
 
   @Option(
@@ -137,7 +137,7 @@ struct SDRun: ParsableCommand {
     }
     var request = StableDiffusion.Request(prompt: prompt)
     request.negativePrompt = negativePrompt
-    request.seed = seed
+    request.seed = try Seed.parse(seed)
     request.steps = steps
     request.guidanceScale = guidanceScale
     request.scheduler = try scheduler.map { (name) throws(SDError) in try SchedulerName(name) }

@@ -1,6 +1,8 @@
-/// Resizes images by repeating the nearest pixel: `y[i, j] = x[⌊i·H/height⌋, ⌊j·W/width⌋]`.
+/// Resizes images by repeating the nearest pixel: `y[i, j] = x[⌊i · H/height⌋, ⌊j · W/width⌋]`.
 ///
-/// - x: `[B, H, W, C]`, floating-point. Result: `[B, height, width, C]`; both are ≥ 1 (C1).
+/// Quotient and product are rounded to float32, as PyTorch does: row 29 of 58 comes from row 14 of 30, not from 15.
+///
+/// - x: `[B, H, W, C]`, floating-point. Result: `[B, height, width, C]`; height, width, H and W are ≥ 1 (C1).
 /// - Reference: `torch.nn.functional.interpolate(mode="nearest")`.
 public struct UpsampleNearest: PrimitiveOp {
   /// `sd.upsample_nearest`.
@@ -18,7 +20,7 @@ public struct UpsampleNearest: PrimitiveOp {
     try expect(operands, count: 1)
     let x = try expectFloat(operands, 0, rank: 4...4)
     let result = x.with(shape: [x.shape[0], height, width, x.shape[3]])
-    guard height >= 1, width >= 1, result.checked() != nil else {
+    guard height >= 1, width >= 1, x.shape[1] >= 1, x.shape[2] >= 1, result.checked() != nil else {
       throw reject("cannot resize to \(height)x\(width) (C1)")
     }
     return [result]
@@ -33,12 +35,18 @@ public struct UpsampleNearest: PrimitiveOp {
     for image in 0..<x.shape[0] {
       for i in 0..<height {
         for j in 0..<width {
-          let base = ((image * h + i * h / height) * w + j * w / width) * c
+          let row = UpsampleNearest.source(of: i, h, height)
+          let base = ((image * h + row) * w + UpsampleNearest.source(of: j, w, width)) * c
           values += x.values[base..<(base + c)]
         }
       }
     }
     return [Tensor(x.type.with(shape: [x.shape[0], height, width, c]), values)]
+  }
+
+  /// The row of `count` rows that stands at `index` of `size` rows.
+  private static func source(of index: Int, _ count: Int, _ size: Int) -> Int {
+    min(Int(Float(index) * (Float(count) / Float(size))), count - 1)
   }
 }
 

@@ -21,6 +21,8 @@ public struct ModelSource: Sendable {
     while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
     name = folder.split(separator: "/").last.map(String.init) ?? folder
     description = try ModelDescription(folder: folder)
+    // Stored as it is, but a value that no scheduler takes is refused now, not when pictures are drawn.
+    _ = try SchedulerConfiguration(description.scheduler)
     tokenizer = try CLIPTokenizer(folder: "\(folder)/tokenizer")
     try tokenizer.validate(embeddingRows: description.textEncoder.vocabSize)
     let path = folder

@@ -66,10 +66,15 @@ public struct PlanCompiler: Sendable {
     info.passes = report.rewritesByPass
     let texts = store(compiled, &info)
     let fallbacks = try fallbacks(compiled)
+    // All files are opened, and their tensors compared, before the first byte is written.
+    let evaluators = try compiled.map { (part) throws(SDError) in
+      let parameters = try source.parameters(part.component, part.parameters)
+      return WeightEvaluator(parameters, derived: part.derived, device: device)
+    }
 
     var writer = try PlanWriter(path, sectionCount: 7)
     try writer.begin(.weights, flags: [.critical, .lazy])
-    let table = try writeWeights(compiled, to: &writer, device)
+    let table = try writeWeights(compiled, evaluators, to: &writer)
     try writer.add(.weightTable, Array(table.json.canonical.utf8))
     try writer.add(.meta, Array(info.json.canonical.utf8))
     try writer.add(.graphs, texts)
@@ -168,19 +173,16 @@ public struct PlanCompiler: Sendable {
   }
 
   private func writeWeights(
-    _ components: [CompiledComponent], to writer: inout PlanWriter, _ device: CPUDevice
+    _ components: [CompiledComponent], _ evaluators: [WeightEvaluator], to writer: inout PlanWriter
   ) throws(SDError) -> WeightTable {
     let total = components.reduce(0) { $0 + $1.weightBytes }
     var table: [WeightTable.Entry] = []
     var places: [Digest: Int] = [:]
     var done = 0
-    for component in components {
+    for (component, evaluator) in zip(components, evaluators) {
       let weights = component.weights.sorted {
         ($0.name, $0.layout.rawValue, "\($0.type)") < ($1.name, $1.layout.rawValue, "\($1.type)")
       }
-      let evaluator = WeightEvaluator(
-        try source.parameters(component.component, component.parameters), derived: component.derived,
-        device: device)
       for weight in weights {
         if let stop = Interruption.error { throw stop }
         let memory = try evaluator.bytes(of: weight)

@@ -3,8 +3,20 @@ package import GraphIR
 extension Component {
   /// Runs the component on tensors by name, as `sd-run --component` documents them.
   ///
-  /// - Throws: `SDError` (usage) for a missing tensor or a wrong shape.
+  /// - Throws: `SDError`: usage for a missing tensor or a wrong shape, numerics when a result is not finite.
   package func run(
+    _ model: CompiledModel, _ inputs: [String: Tensor], size: PictureSize?
+  ) throws(SDError) -> [String: Tensor] {
+    let outputs = try compute(model, inputs, size: size)
+    for (name, tensor) in outputs.sorted(by: { $0.key < $1.key }) where !tensor.values.allSatisfy(\.isFinite) {
+      throw SDError(
+        .numerics, "\(rawValue): '\(name)' holds values that are not finite",
+        hint: "SD_CHECK_NAN=1 names the first operation that makes them.")
+    }
+    return outputs
+  }
+
+  private func compute(
     _ model: CompiledModel, _ inputs: [String: Tensor], size: PictureSize?
   ) throws(SDError) -> [String: Tensor] {
     func input(_ name: String) throws(SDError) -> Tensor {

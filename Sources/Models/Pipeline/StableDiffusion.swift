@@ -116,7 +116,7 @@ public final class StableDiffusion {
     guard (1...10_000).contains(request.count) else {
       throw SDError(.usage, "the number of pictures must be in 1 ... 10000, it is \(request.count)")
     }
-    guard request.seed.addingReportingOverflow(UInt64(request.count)).overflow == false else {
+    guard request.seed.addingReportingOverflow(UInt64(request.count - 1)).overflow == false else {
       throw SDError(.usage, "seed \(request.seed) is too large for \(request.count) pictures")
     }
     if let every = request.previewEvery, every < 1 {
@@ -186,8 +186,8 @@ public final class StableDiffusion {
     SDError(
       .numerics, "\(what) \(what.hasSuffix("s") ? "hold" : "holds") values that are not finite"
         + (step.map { " after step \($0)" } ?? ""),
-      hint: "SD_CHECK_NAN=1 names the first operation that makes them. "
-        + (model.info.precision == .fp16 ? "float16 overflows above 65504: compile with --precision bf16." : ""))
+      hint: "SD_CHECK_NAN=1 names the first operation that makes them."
+        + (model.info.precision == .fp16 ? " float16 overflows above 65504: compile with --precision bf16." : ""))
   }
 }
 

@@ -57,6 +57,7 @@ final class CPUExecutable: Executable {
       bodies.append(try kernel.bind(tensors))
       parts.append(kernel.parts)
       results.append(tensors.results)
+      Debug.log(4, "'\(step.location)': \(type(of: step.op).id) by \(kernel.name) in \(kernel.parts) parts")
     }
     self.bodies = bodies
     self.parts = parts
@@ -64,11 +65,14 @@ final class CPUExecutable: Executable {
   }
 
   func run() throws(SDError) {
+    let start = Profile.now()
     for index in bodies.indices {
       if let stop = Interruption.error { throw stop }
       if let profile { profile.measure(program, step: index) { run(index) } } else { run(index) }
       if Debug.checksNaN { try checkNumbers(index) }
     }
+    let seconds = Profile.now() - start
+    Debug.log(2, "'\(program.graph.name)': \(seconds * 1e3) ms, \(Double(program.flops) / seconds / 1e9) GFLOP/s")
   }
 
   private func checkNumbers(_ index: Int) throws(SDError) {

@@ -1,5 +1,5 @@
-import GraphIR
 import Glibc
+import GraphIR
 
 /// A tensor with guards around it and gaps between its rows.
 ///
@@ -14,11 +14,15 @@ final class GuardedTensor {
   /// Memory for a tensor.
   ///
   /// - Parameter gap: elements between rows and in front of the first; 0 is a dense tensor at a multiple of 64 bytes.
-  init(_ type: TensorType, layout: WeightLayout = .dense, gap: Int = 0, around byte: UInt8 = GuardedMemory.unwritten) {
+  init(
+    _ type: TensorType, layout: WeightLayout = .dense, gap: Int = 0,
+    around byte: UInt8 = GuardedMemory.unwritten
+  ) {
     let (size, columns) = (type.dtype.size, type.lastDimension)
     rows =
       layout == .dense
-      ? (type.rows, columns * size, (columns + gap) * size) : (1, layout.byteCount(type), layout.byteCount(type))
+      ? (type.rows, columns * size, (columns + gap) * size)
+      : (1, layout.byteCount(type), layout.byteCount(type))
     memory = GuardedMemory(byteCount: gap * size + rows.count * rows.pitch, byte)
     view = TensorView(base: memory.base + gap * size, type: type, pitch: columns + gap)
   }

@@ -14,7 +14,8 @@ struct KernelTrial {
 
   /// Binds a kernel; operands that may be views become views with gaps of so many elements between their rows.
   init(
-    _ kernel: CPUKernel, _ subject: String, _ operands: [Tensor], _ results: [TensorType], weights: Set<Int>, gap: Int
+    _ kernel: CPUKernel, _ subject: String, _ operands: [Tensor], _ results: [TensorType], weights: Set<Int>,
+    gap: Int
   ) throws(SDError) {
     (self.kernel, self.subject) = (kernel, subject)
     self.operands = operands.enumerated().map { index, operand in
@@ -60,13 +61,15 @@ struct KernelTrial {
   func run(threads: Int) throws(SDError) {
     let scratch = (0..<threads).map { _ in GuardedMemory(byteCount: kernel.scratchBytes, GuardedMemory.nan) }
     for output in outputs { output.fill() }
-    parallel(threads: threads, parts: kernel.parts) { [body] part, thread in body(part, scratch[thread].base) }
+    parallel(threads: threads, parts: kernel.parts) { [body] part, thread in body(part, scratch[thread].base)
+    }
     try checkMemory(scratch, "\(threads) thread\(threads == 1 ? "" : "s")")
     for (number, (output, result)) in zip(outputs, results).enumerated() {
       guard let element = output.firstDifference(from: result) else { continue }
       let (given, alone) = (output.tensor.values[element], result.tensor.values[element])
       throw SDError(
-        .numerics, "\(subject): \(place(element, number)) is \(given) on \(threads) thread\(threads == 1 ? "" : "s"), "
+        .numerics,
+        "\(subject): \(place(element, number)) is \(given) on \(threads) thread\(threads == 1 ? "" : "s"), "
           + "\(alone) when its part runs alone")
     }
   }
@@ -78,7 +81,8 @@ struct KernelTrial {
     for memory in scratch where !memory.isIntact {
       throw fault("\(who) writes outside of the \(kernel.scratchBytes) bytes of scratch memory")
     }
-    for (number, operand) in operands.enumerated() where !operand.isIntact || operand.bytes != contents[number] {
+    for (number, operand) in operands.enumerated()
+    where !operand.isIntact || operand.bytes != contents[number] {
       throw fault("\(who) changes operand \(number)")
     }
   }

@@ -25,9 +25,27 @@ struct Meaning {
     results = try Meaning.evaluate(op, operands, types, subject)
   }
 
-  /// The meaning of other operands of the same types.
-  func results(of operands: [Tensor]) throws(SDError) -> [Tensor] {
-    try Meaning.evaluate(op, operands, types, subject)
+  /// Operands with one NaN, and what the meaning makes of them.
+  struct Poisoned {
+    /// Which operand has it.
+    let index: Int
+    let operands: [Tensor]
+    let results: [Tensor]
+  }
+
+  /// For every floating-point operand but some, the case with a NaN in the middle of it.
+  func poisoned(except weights: Set<Int>) throws(SDError) -> [Poisoned] {
+    var cases: [Poisoned] = []
+    for (index, operand) in operands.enumerated() where !weights.contains(index) && operand.type.dtype.isFloat
+    {
+      guard !operand.values.isEmpty else { continue }
+      var operands = operands
+      operands[index].values[operand.values.count / 2] = .nan
+      cases.append(
+        Poisoned(
+          index: index, operands: operands, results: try Meaning.evaluate(op, operands, types, subject)))
+    }
+    return cases
   }
 
   private static func evaluate(
@@ -83,7 +101,8 @@ struct Meaning {
     let alone = try Meaning.evaluate(op, row, types, subject)
     for (index, (a, b)) in zip(alone, wanted).enumerated() where a != b {
       throw SDError(
-        .invalid, "\(subject): says that it is row-wise, but row \(count - 1) of result \(index) depends on other rows")
+        .invalid,
+        "\(subject): says that it is row-wise, but row \(count - 1) of result \(index) depends on other rows")
     }
   }
 
@@ -93,7 +112,9 @@ struct Meaning {
   ) throws(SDError) -> Graph {
     let builder = GraphBuilder(name: "check")
     var inputs: [Value] = []
-    for (index, operand) in operands.enumerated() { inputs.append(try builder.input("\(index)", operand.type)) }
+    for (index, operand) in operands.enumerated() {
+      inputs.append(try builder.input("\(index)", operand.type))
+    }
     for (index, result) in try build(builder, inputs).enumerated() { try builder.output("\(index)", result) }
     return builder.graph
   }
@@ -105,7 +126,8 @@ struct Meaning {
       guard let output = outputs["\(index)"] else { continue }
       let difference = Difference(output, result)
       guard difference.error <= tolerance else {
-        throw SDError(.invalid, "\(subject): \(what) differs: \(difference.sentence(result: index, limit: tolerance))")
+        throw SDError(
+          .invalid, "\(subject): \(what) differs: \(difference.sentence(result: index, limit: tolerance))")
       }
     }
   }
@@ -124,7 +146,8 @@ struct Difference {
       let distance = a == b ? 0 : (Double(a) - Double(b)).magnitude
       square += distance * distance
       if b.isFinite { norm += Double(b) * Double(b) }
-      if distance > largest || distance.isNaN { (position, largest) = (index, distance.isNaN ? .infinity : distance) }
+      let size = distance.isNaN ? .infinity : distance
+      if size > largest { (position, largest) = (index, size) }
     }
     error = square == 0 ? 0 : square.isNaN ? .infinity : square / norm
     worst =
@@ -134,7 +157,9 @@ struct Difference {
 
   /// `NMSE 0.25 of result 0 exceeds 1e-10; worst at [0, 1]: 0.5, expected 0.75`.
   func sentence(result: Int, limit: Double) -> String {
-    "NMSE \(error) of result \(result) exceeds \(limit); worst at \(worst.index): \(worst.given), expected \(worst.wanted)"
+    let given = worst.given.isNaN ? "NaN" : "\(worst.given)"
+    return
+      "NMSE \(error) of result \(result) exceeds \(limit); worst at \(worst.index): \(given), expected \(worst.wanted)"
   }
 }
 
@@ -152,7 +177,8 @@ extension Tensor {
   /// One row of the first dimension, which stays as 1.
   func row(_ index: Int) -> Tensor {
     let width = shape.dropFirst().reduce(1, *)
-    return Tensor(type.with(shape: [1] + shape.dropFirst()), Array(values[index * width..<(index + 1) * width]))
+    return Tensor(
+      type.with(shape: [1] + shape.dropFirst()), Array(values[index * width..<(index + 1) * width]))
   }
 
   /// The index of a position in memory order.

@@ -2,10 +2,13 @@ import GraphIR
 
 extension OpCheck {
   /// Runs the kernel for a case on dense operands, on views and on operands with a NaN.
-  func checkKernel(_ meaning: Meaning, on cpu: CPU, _ report: inout Report) throws(SDError) {
+  func checkKernel(
+    _ meaning: Meaning, _ poisoned: [Meaning.Poisoned], on cpu: CPU, _ report: inout Report
+  ) throws(SDError) {
     let operands = meaning.operands
     let signature = KernelSignature(
-      operands: operands.map(\.type), results: meaning.types, isWeight: operands.indices.map(weights.contains))
+      operands: operands.map(\.type), results: meaning.types, isWeight: operands.indices.map(weights.contains)
+    )
     guard let kernel = (op as? any CPULowerable)?.cpuKernel(signature, on: cpu) else {
       throw SDError(
         .incompatible, "\(meaning.subject): has no kernel for these types on \(cpu.level.rawValue)",
@@ -27,9 +30,7 @@ extension OpCheck {
       }
       for count in threads { try trial.run(threads: count) }
     }
-    for index in operands.indices where !weights.contains(index) {
-      try checkNaN(in: index, meaning, kernel, subject)
-    }
+    for poisoned in poisoned { try checkNaN(poisoned, kernel, subject) }
   }
 
   private func checkLayouts(
@@ -38,7 +39,8 @@ extension OpCheck {
     for (index, layout) in kernel.weightLayouts.sorted(by: { $0.key < $1.key }) {
       guard weights.contains(index), types.indices.contains(index), layout.accepts(types[index]) else {
         throw SDError(
-          .device, "\(subject) wants operand \(index) in the layout \(layout.rawValue), which only weights of other "
+          .device,
+          "\(subject) wants operand \(index) in the layout \(layout.rawValue), which only weights of other "
             + "types can have")
       }
     }
@@ -46,21 +48,20 @@ extension OpCheck {
 
   /// Where the meaning of a NaN is a NaN, the kernel has one as well; and it has none elsewhere.
   private func checkNaN(
-    in index: Int, _ meaning: Meaning, _ kernel: CPUKernel, _ subject: String
+    _ poisoned: Meaning.Poisoned, _ kernel: CPUKernel, _ subject: String
   ) throws(SDError) {
-    var operands = meaning.operands
-    guard operands[index].type.dtype.isFloat, !operands[index].values.isEmpty else { return }
-    operands[index].values[operands[index].values.count / 2] = .nan
-    let trial = try KernelTrial(kernel, subject, operands, meaning.types, weights: weights, gap: 0)
-    let results = try zip(trial.runParts(), meaning.results(of: operands))
-    for (number, (given, wanted)) in results.enumerated() {
+    let types = poisoned.results.map(\.type)
+    let trial = try KernelTrial(kernel, subject, poisoned.operands, types, weights: weights, gap: 0)
+    for (number, (given, wanted)) in try zip(trial.runParts(), poisoned.results).enumerated() {
+      let source = "a NaN in operand \(poisoned.index)"
       for (position, (a, b)) in zip(given.values, wanted.values).enumerated() where a.isNaN && !b.isNaN {
         throw SDError(
-          .numerics, "\(subject): a NaN in operand \(index) reaches result \(number) at "
-            + "\(given.index(of: position)), in the meaning it does not")
+          .numerics,
+          "\(subject): \(source) reaches result \(number) at \(given.index(of: position)), "
+            + "in the meaning it does not")
       }
       guard !wanted.values.contains(where: \.isNaN) || given.values.contains(where: \.isNaN) else {
-        throw SDError(.numerics, "\(subject): a NaN in operand \(index) vanishes from result \(number)")
+        throw SDError(.numerics, "\(subject): \(source) vanishes from result \(number)")
       }
     }
   }

@@ -90,8 +90,8 @@ public struct OpCheck: Sendable {
     let meaning = try Meaning(self, types)
     try meaning.check()
     report.cases += 1
-    for level in op is any CPULowerable ? levels : [] {
-      try checkKernel(meaning, on: CPU(level), &report)
-    }
+    guard op is any CPULowerable else { return }
+    let poisoned = try meaning.poisoned(except: weights)
+    for level in levels { try checkKernel(meaning, poisoned, on: CPU(level), &report) }
   }
 }

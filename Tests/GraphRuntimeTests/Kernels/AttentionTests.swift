@@ -17,11 +17,8 @@ import Testing
 
   /// Self-attention of as many tokens as each size, and against the 77 tokens of a prompt.
   @Test(arguments: [4, 5, 12, 40, 64, 80, 160]) func headWidth(_ d: Int) throws {
-    for heads in [1, 3] {
-      let check = check(heads: heads, d: d)
-      try check.run { size, dtype in operands(dtype, queries: size, keys: size, width: heads * d) }
-      try check.run { size, dtype in operands(dtype, queries: size, keys: 77, width: heads * d) }
-    }
+    try check(heads: 3, d: d).run { size, dtype in operands(dtype, queries: size, keys: size, width: 3 * d) }
+    try check(heads: 1, d: d).run { size, dtype in operands(dtype, queries: size, keys: 77, width: d) }
   }
 
   @Test(arguments: [4, 5, 12, 40, 64, 80, 160]) func causal(_ d: Int) throws {
@@ -30,8 +27,10 @@ import Testing
   }
 
   /// Several blocks of queries and of keys.
-  @Test(arguments: [false, true], [DType.f32, .f16, .bf16]) func manyTokens(_ causal: Bool, _ dtype: DType) throws {
-    for (d, tokens) in [(40, 300), (8, 520), (160, 200)] {
+  @Test(arguments: [false, true], [DType.f32, .f16, .bf16]) func manyTokens(_ causal: Bool, _ dtype: DType)
+    throws
+  {
+    for (d, tokens) in [(40, 300), (160, 200)] {
       try check(heads: 1, d: d, causal: causal)
         .run(operands: operands(dtype, batch: 1, queries: tokens, keys: tokens, width: d))
     }
@@ -48,7 +47,9 @@ import Testing
 
   /// Queries in 16 bits, keys and values that a prompt graph keeps in float32.
   @Test func mixedTypes() throws {
-    let types = [TensorType(.bf16, [2, 17, 80]), TensorType(.f32, [2, 77, 80]), TensorType(.f16, [2, 77, 80])]
+    let types = [
+      TensorType(.bf16, [2, 17, 80]), TensorType(.f32, [2, 77, 80]), TensorType(.f16, [2, 77, 80]),
+    ]
     try check(heads: 2, d: 40).run(operands: types)
   }
 }

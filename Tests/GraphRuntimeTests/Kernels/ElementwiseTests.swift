@@ -23,14 +23,18 @@ import Testing
   }
 
   /// Far from zero the functions of the activations are their limits.
-  @Test(arguments: [SiLU(), GELU(), QuickGELU(), Sigmoid()] as [any Op], [-3e4...(-100), 100...3e4] as [ClosedRange<Float>])
+  @Test(
+    arguments: [SiLU(), GELU(), QuickGELU(), Sigmoid()] as [any Op],
+    [-3e4...(-100), 100...3e4] as [ClosedRange<Float>])
   func limits(_ op: any Op, _ range: ClosedRange<Float>) throws {
     var check = OpCheck(op)
     check.ranges[0] = range
     try check.run(operands: [TensorType(.f32, [77])])
   }
 
-  @Test(arguments: [DType.f32, .f16, .bf16], [DType.f32, .f16, .bf16]) func cast(from: DType, to: DType) throws {
+  @Test(arguments: [DType.f32, .f16, .bf16], [DType.f32, .f16, .bf16]) func cast(from: DType, to: DType)
+    throws
+  {
     var check = OpCheck(Cast(dtype: to))
     check.tolerance = [.f32: 0, .f16: 0, .bf16: 0]
     check.dtypes = [from]
@@ -59,7 +63,9 @@ import Testing
   }
 
   /// The result has the element type of the first operand.
-  @Test(arguments: [DType.f32, .f16, .bf16], [DType.f32, .f16, .bf16]) func mixedTypes(_ a: DType, _ b: DType) throws {
+  @Test(arguments: [DType.f32, .f16, .bf16], [DType.f32, .f16, .bf16]) func mixedTypes(_ a: DType, _ b: DType)
+    throws
+  {
     try OpCheck(Add()).run(operands: [TensorType(a, [3, 33]), TensorType(b, [33])])
     try OpCheck(Subtract()).run(operands: [TensorType(a, [33]), TensorType(b, [3, 33])])
     try OpCheck(Multiply()).run(operands: [TensorType(a, [301, 331]), TensorType(b, [301, 331])])

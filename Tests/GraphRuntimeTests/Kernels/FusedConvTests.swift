@@ -33,7 +33,9 @@ import Testing
   @Test(arguments: dtypes) func largeProduct(_ dtype: DType) throws {
     for (rows, k, columns) in [(300, 600, 130), (1, 1300, 1000), (770, 8, 64), (130, 257, 520)] {
       try check([Source()], [.bias], to: dtype)
-        .run(operands: [TensorType(dtype, [2, rows, k]), TensorType(dtype, [columns, k]), TensorType(.f32, [columns])])
+        .run(operands: [
+          TensorType(dtype, [2, rows, k]), TensorType(dtype, [columns, k]), TensorType(.f32, [columns]),
+        ])
     }
   }
 
@@ -64,7 +66,9 @@ import Testing
     for size in FusedConvKernelTests.sizes {
       for (channels, columns) in [(size, 5), (5, size)] {
         try check([source], to: dtype)
-          .run(operands: [TensorType(dtype, [2, 7, 9, channels]), TensorType(dtype, [columns, channels] + kernel)])
+          .run(operands: [
+            TensorType(dtype, [2, 7, 9, channels]), TensorType(dtype, [columns, channels] + kernel),
+          ])
       }
     }
   }
@@ -82,7 +86,9 @@ import Testing
   func upsample(_ size: [Int], _ dtype: DType) throws {
     for (channels, columns) in [(3, 4), (17, 33)] {
       try check([Source(padding: Padding(1), upsample: size)], to: dtype)
-        .run(operands: [TensorType(dtype, [2, 5, 7, channels]), TensorType(dtype, [columns, channels, 3, 3])])
+        .run(operands: [
+          TensorType(dtype, [2, 5, 7, channels]), TensorType(dtype, [columns, channels, 3, 3]),
+        ])
     }
   }
 
@@ -160,7 +166,9 @@ import Testing
       .incompatible, "[sd.fused_conv] (f32[3, 4], f32[5, 4]): has no kernel for these types on generic",
       hint: "Leave out the types that have none, and name the operands that are weights."
     ) {
-      try OpCheck(FusedConv(sources: [Source()])).run(operands: [TensorType(.f32, [3, 4]), TensorType(.f32, [5, 4])])
+      try OpCheck(FusedConv(sources: [Source()])).run(operands: [
+        TensorType(.f32, [3, 4]), TensorType(.f32, [5, 4]),
+      ])
     }
   }
 }

@@ -66,6 +66,11 @@ import Testing
     try check.run { channels, dtype in [TensorType(dtype, [2, 5, 7, channels])] }
   }
 
+  /// The quotient of the sizes is rounded: row 29 of 58 is row 14 of 30.
+  @Test func upsampleByOddFactor() throws {
+    try check(UpsampleNearest(height: 58, width: 82)).run(operands: [TensorType(.f32, [1, 30, 2, 5])])
+  }
+
   @Test(arguments: [DType.i32, .i64]) func gather(_ ids: DType) throws {
     var check = check(Gather())
     check.ranges[1] = 0...10.5

@@ -19,7 +19,9 @@ import Testing
     try OpCheck(ChannelStatistics(parts: 35)).run(operands: [TensorType(.f32, [2, 5, 7, 33])])
   }
 
-  @Test(arguments: [nil] + Activation.allCases, [1, 3]) func normalize(_ activation: Activation?, parts: Int) throws {
+  @Test(arguments: [nil] + Activation.allCases, [1, 3]) func normalize(_ activation: Activation?, parts: Int)
+    throws
+  {
     for groups in [1, 4] {
       var check = OpCheck(Normalize(groups: groups, eps: 1e-5, activation: activation))
       check.ranges[1] = 0.1...2
@@ -46,9 +48,13 @@ import Testing
 
   @Test func layerNorm() throws {
     var check = OpCheck(LayerNorm(eps: 1e-5))
-    try check.run { size, dtype in [TensorType(dtype, [2, 5, size])] + [TensorType(dtype, [size]), TensorType(dtype, [size])] }
+    try check.run { size, dtype in
+      [TensorType(dtype, [2, 5, size])] + [TensorType(dtype, [size]), TensorType(dtype, [size])]
+    }
     for dtype in check.dtypes {
-      try check.run(operands: [TensorType(dtype, [2, 77, 768]), TensorType(.f32, [768]), TensorType(.f32, [768])])
+      try check.run(operands: [
+        TensorType(dtype, [2, 77, 768]), TensorType(.f32, [768]), TensorType(.f32, [768]),
+      ])
     }
     check.ranges[0] = 1000...1001
     check.tolerance[.f32] = 1e-8  // of the sum of deviations 3 of 7 digits are left in float32

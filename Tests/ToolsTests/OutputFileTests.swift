@@ -1,0 +1,109 @@
+import Foundation
+import GraphPasses
+import TestSupport
+import Testing
+
+/// Files appear whole or not at all, and what cannot be written is refused before anything is computed.
+struct OutputFileTests {
+  private let plan: String
+
+  init() throws { plan = try MicroModel.sd15.plan() }
+
+  /// Such a run would take hours: a refusal that comes at once computed nothing.
+  private func expectRefusalAtOnce(
+    _ arguments: [String], _ message: String, shell: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let long = ["--prompt", "x", "--scheduler", "ddim", "--steps", "500", "--num-images", "10000"]
+    let start = ContinuousClock.now
+    try expectRefusal("sd-run", [plan] + long + arguments, 5, message, shell: shell, sourceLocation: sourceLocation)
+    #expect(ContinuousClock.now - start < .seconds(10), sourceLocation: sourceLocation)
+  }
+
+  @Test func missingFolders() throws {
+    try expectRefusalAtOnce(
+      ["-o", "/nowhere/a.png"], "cannot write /nowhere/a-0.png: the folder /nowhere does not exist")
+    for option in ["--latents-out", "--profile"] {
+      try expectRefusalAtOnce([option, "/nowhere/a"], "cannot write /nowhere/a: the folder /nowhere does not exist")
+    }
+    try expectRefusal(
+      "sd-compile", [MicroModel.sd15.folder, "-o", "/nowhere/a.sdplan"], 5,
+      "cannot write /nowhere/a.sdplan: the folder /nowhere does not exist")
+    try expectRefusal(
+      "sd-compile", [MicroModel.sd15.folder, "-o", "/tmp"], 5, "cannot write /tmp: it is a folder")
+    try expectRefusal(
+      "sd-compile", [MicroModel.sd15.folder, "-o", "/dev/full"], 5,
+      "cannot write /dev/full: it is a device, pipe or socket")
+  }
+
+  /// As root everything is writable, so the tool runs as nobody then.
+  @Test(.enabled(if: geteuid() != 0 || FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+  func foldersThatAreNotWritable() throws {
+    try withTemporaryFolder { folder in
+      chmod(folder, 0o555)
+      defer { chmod(folder, 0o700) }
+      let drop = "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$0\" \"$@\""
+      let copy = "/tmp/sd-test-plan-\(getpid())"  // where nobody can read it
+      try copyTree(plan, copy)
+      defer { removeTree(copy) }
+      try expectRefusal(
+        "sd-run", [copy, "--prompt", "x", "-o", "\(folder)/a.png"], 5,
+        "cannot write \(folder)/a.png: the folder \(folder) is not writable", shell: geteuid() == 0 ? drop : nil)
+      #expect(entries(of: folder) == [])
+    }
+  }
+
+  /// A limit on the size of files stands for the full disk: the call fails in the middle.
+  @Test func filesThatDoNotFit() throws {
+    try withTemporaryFolder { folder in
+      let limit = "trap '' XFSZ; ulimit -f 100"  // blocks of 512 bytes
+      put("old".utf8, "\(folder)/x.sdplan")
+      let compiled = try ToolProcess.run(
+        "sd-compile", MicroModel.sd15.folder, "-o", "\(folder)/x.sdplan", "--quiet", shell: limit)
+      #expect(compiled.status == 5)
+      let message =
+        #/sd-compile: cannot write .*/x.sdplan: File too large: 51200 bytes are written, \d+ more are needed\n  .*/#
+      #expect(compiled.errors.prefixMatch(of: message) != nil, "\(compiled.errors)")
+      #expect(
+        compiled.errors.hasSuffix("\n  \(folder)/x.sdplan is as it was before; the incomplete copy is removed.\n"))
+      #expect(get("\(folder)/x.sdplan") == Array("old".utf8))
+
+      put("old".utf8, "\(folder)/x.png")
+      let drawn = try ToolProcess.run(
+        "sd-run", plan, "--prompt", "x", "--steps", "4", "-o", "\(folder)/x.png", "--quiet",
+        shell: "trap '' XFSZ; ulimit -f 2")
+      #expect(drawn.status == 5)
+      #expect(drawn.errors.hasPrefix("sd-run: cannot write \(folder)/x.png: File too large: 1024 bytes are written, "))
+      #expect(get("\(folder)/x.png") == Array("old".utf8))
+      #expect(entries(of: folder) == ["x.png", "x.sdplan"])
+    }
+  }
+
+  /// The real thing, where this process may mount a file system of its own.
+  @Test func fullDisk() throws {
+    try withTemporaryFolder { folder in
+      guard mount("tmpfs", folder, "tmpfs", 0, "size=256k") == 0 else { return }
+      defer { umount(folder) }
+      put("old".utf8, "\(folder)/x.sdplan")
+      let outcome = try ToolProcess.run("sd-compile", MicroModel.sd15.folder, "-o", "\(folder)/x.sdplan", "--quiet")
+      #expect(outcome.status == 5)
+      #expect(
+        outcome.errors.hasPrefix("sd-compile: disk full while writing \(folder)/x.sdplan: "), "\(outcome.errors)")
+      #expect(get("\(folder)/x.sdplan") == Array("old".utf8))
+      #expect(entries(of: folder) == ["x.sdplan"])
+    }
+  }
+
+  /// A plan may be replaced by a new one while it is mapped.
+  @Test func replacement() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/x.sdplan"
+      for precision in ["fp32", "bf16"] {
+        let outcome = try ToolProcess.run(
+          "sd-compile", MicroModel.sd15.folder, "-o", path, "--precision", precision, "--size", "72x56", "--quiet")
+        #expect(outcome.status == 0 && outcome.errors == "")
+      }
+      #expect(try get(path) == get(MicroModel.sd15.plan(.init(.bf16))))
+      #expect(entries(of: folder) == ["x.sdplan"])
+    }
+  }
+}
