@@ -3,9 +3,10 @@ PROMPT = a red circle on a blue background
 SEED = 32
 
 release := .build/release
-# Tests are built with other flags, examples as packages of their own; folders of their own keep all builds incremental.
+# Tests are built with other flags; a folder of their own keeps both builds incremental. The example packages share a
+# folder, so that the library is built once for all of them; a cached build manifest would be the other package's.
 tests := .build/tests
-examples := .build/examples
+examples := --scratch-path .build/examples --disable-build-manifest-caching
 swift_files := Package.swift Sources Tools Tests Examples
 
 # The prompt reaches the shell through the environment, unexpanded, so that quotes, $ and ` in it are only text.
@@ -29,7 +30,7 @@ test: setup
 	swift test -c release -Xswiftc -enable-testing --scratch-path $(tests)
 	@set -e; for package in Examples/*/Package.swift; do \
 	  echo "$${package%/*}:"; \
-	  swift run -c release --package-path "$${package%/*}" --scratch-path $(examples); \
+	  swift run -c release --package-path "$${package%/*}" $(examples); \
 	done
 
 # Times the components of Stable Diffusion 1.5 with random weights.
@@ -49,7 +50,7 @@ $(release)/%: FORCE | setup
 	swift build -c release
 
 .build/shapes.sdplan: $(release)/sd-compile $(wildcard Examples/shapes/*.json Examples/shapes/*/*)
-	$(release)/sd-compile Examples/shapes -o $@
+	$(release)/sd-compile Examples/shapes --precision fp32 -o $@
 
 .build/sd15-random.sdplan: $(release)/sd-compile
 	$(release)/sd-compile --arch sd15 --random-weights 0 -o $@

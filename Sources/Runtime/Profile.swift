@@ -1,5 +1,5 @@
-import GraphIR
 import Glibc
+import GraphIR
 
 /// What every step of every run cost; collected only when somebody asks.
 package final class Profile {

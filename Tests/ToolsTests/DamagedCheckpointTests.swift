@@ -40,13 +40,15 @@ struct DamagedCheckpointTests {
   }
 
   @Test func foreignWeights() throws {
-    try refuse(Self.invalid, "MODEL/unet/diffusion_pytorch_model.safetensors: 0 bytes are no safetensors file, it has at least 8") {
+    try refuse(
+      Self.invalid, "MODEL/unet/diffusion_pytorch_model.safetensors: 0 bytes are no safetensors file, it has at least 8"
+    ) {
       put([], $0.weights("unet"))
     }
     try refuse(
       Self.invalid,
       """
-      MODEL/unet/diffusion_pytorch_model.safetensors: not a safetensors file: the header would take 8317438412475425110 \
+      MODEL/unet/diffusion_pytorch_model.safetensors: not a safetensors file: the header would take 2336927755350992246 \
       bytes of at most 100000000
         It is a Git LFS pointer, not the file itself: run `git lfs pull`.
       """
@@ -56,7 +58,7 @@ struct DamagedCheckpointTests {
     try refuse(
       Self.invalid,
       """
-      MODEL/unet/diffusion_pytorch_model.safetensors: not a safetensors file: the header would take 33587400009600 \
+      MODEL/unet/diffusion_pytorch_model.safetensors: not a safetensors file: the header would take 33586711579472 \
       bytes of at most 100000000
         It is a zip archive, perhaps a PyTorch checkpoint: convert it to safetensors.
       """
@@ -69,7 +71,7 @@ struct DamagedCheckpointTests {
     try refuse(
       Self.invalid,
       """
-      MODEL/vae/diffusion_pytorch_model.safetensors: tensor "quant_conv.weight" ends at byte 0 of the data, the file holds 0
+      MODEL/vae/diffusion_pytorch_model.safetensors: tensor "quant_conv.weight" ends at byte 106494 of the data, the file holds 106493
         The copy or download is incomplete.
       """
     ) {
@@ -79,7 +81,7 @@ struct DamagedCheckpointTests {
     try refuse(
       Self.invalid,
       """
-      MODEL/vae/diffusion_pytorch_model.safetensors: the header takes 0 bytes, only 992 are there
+      MODEL/vae/diffusion_pytorch_model.safetensors: the header takes 18416 bytes, only 992 are there
         The copy or download is incomplete.
       """
     ) {
@@ -90,21 +92,35 @@ struct DamagedCheckpointTests {
 
   @Test func damagedHeaders() throws {
     let path = "MODEL/text_encoder/model.safetensors"
-    try refuse(Self.invalid, "\(path): overlapping") {
-      $0.editHeader("text_encoder") { $0.replacing("\"data_offsets\":[0,", with: "\"data_offsets\":[2,").utf8 }
+    try refuse(
+      Self.invalid,
+      "\(path): tensor \"text_model.embeddings.position_embedding.weight\" takes 2464 bytes (F16 [77, 16]), its "
+        + "data_offsets are [2, 2464]"
+    ) {
+      $0.editHeader("text_encoder") { $0.replacing("[0,2464]", with: "[2,2464]").utf8 }
+    }
+    try refuse(
+      Self.invalid,
+      "\(path): tensor \"text_model.embeddings.token_embedding.weight\" overlaps the tensor before it: it begins at "
+        + "byte 2462 of the data, that ends at 2464"
+    ) {
+      $0.editHeader("text_encoder") { $0.replacing("[2464,20960]", with: "[2462,20958]").utf8 }
     }
     try refuse(Self.invalid, "\(path): tensor \"text_model.final_layer_norm.bias\" appears twice") {
       $0.editHeader("text_encoder") {
         $0.replacing("text_model.final_layer_norm.weight", with: "text_model.final_layer_norm.bias").utf8
       }
     }
-    try refuse(Self.invalid, "\(path): not UTF-8") {
+    try refuse(Self.invalid, "\(path): byte offset 11: not UTF-8") {
       $0.editHeader("text_encoder") { Array($0.utf8.prefix(3)) + [0xFF, 0xFE] + Array($0.utf8.dropFirst(5)) }
     }
-    try refuse(Self.invalid, "\(path): unknown dtype") {
+    try refuse(
+      Self.invalid,
+      "\(path): tensor \"text_model.embeddings.position_embedding.weight\" has an unknown dtype: \"F17\""
+    ) {
       $0.editHeader("text_encoder") { $0.replacing("\"F16\"", with: "\"F17\"").utf8 }
     }
-    try refuse(Self.invalid, "\(path): trailing") {
+    try refuse(Self.invalid, "\(path): 1 bytes behind the last tensor belong to none") {
       put((get($0.weights("text_encoder")) ?? []) + [0], $0.weights("text_encoder"))
     }
   }
@@ -162,7 +178,8 @@ struct DamagedCheckpointTests {
     try withTemporaryFolder { folder in
       let checkpoint = try Checkpoint(in: folder)
       try checkpoint.edit("text_encoder") { tensors in
-        tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.key.replacing("layers", with: "layer"), $0.value) })
+        tensors = Dictionary(
+          uniqueKeysWithValues: tensors.map { ($0.key.replacing("layers", with: "layer"), $0.value) })
       }
       let outcome = try ToolProcess.run("sd-compile", checkpoint.folder, "-o", "\(folder)/x")
       let lines = outcome.errors.split(separator: "\n")
@@ -176,27 +193,55 @@ struct DamagedCheckpointTests {
   }
 
   @Test func damagedConfigurations() throws {
-    try refuse(Self.invalid, "MODEL/vae/config.json: ") { put("{\"act_fn\": \"silu\",".utf8, "\($0.folder)/vae/config.json") }
-    try refuse(Self.incompatible, "MODEL/unet/config.json: \"down_block_types\" names") {
+    try refuse(Self.invalid, "MODEL/vae/config.json: byte offset 18: expected '\"', found the end") {
+      put("{\"act_fn\": \"silu\",".utf8, "\($0.folder)/vae/config.json")
+    }
+    try refuse(
+      Self.incompatible,
+      "MODEL/unet/config.json: \"down_block_types\" names \"ResnetDownsampleBlock2D\", supported are "
+        + "\"CrossAttnDownBlock2D\", \"DownBlock2D\""
+    ) {
       try $0.replace("unet/config.json", "\"DownBlock2D\"", "\"ResnetDownsampleBlock2D\"")
     }
-    try refuse(Self.invalid, "MODEL/unet/config.json: \"layers_per_block\"") {
+    try refuse(
+      Self.invalid,
+      "MODEL/unet/config.json: \"layers_per_block\" must be an integer or an array of 4 integers, it is \"two\""
+    ) {
       try $0.replace("unet/config.json", "\"layers_per_block\": 2", "\"layers_per_block\": \"two\"")
     }
-    try refuse(Self.incompatible, "MODEL/scheduler/scheduler_config.json:") {
+    try refuse(
+      Self.invalid,
+      "MODEL/scheduler/scheduler_config.json: scheduler configuration: beta_schedule is \"quadratic\"; it must be one "
+        + "of linear, scaled_linear, squaredcos_cap_v2"
+    ) {
       try $0.replace("scheduler/scheduler_config.json", "\"scaled_linear\"", "\"quadratic\"")
     }
-    try refuse(Self.incompatible, "MODEL/model_index.json: ") {
+    try refuse(
+      Self.incompatible,
+      "MODEL/model_index.json: \"_class_name\" is \"FluxPipeline\", supported is \"StableDiffusionPipeline\" or "
+        + "\"StableDiffusionImg2ImgPipeline\" or \"StableDiffusionInpaintPipeline\""
+    ) {
       try $0.replace("model_index.json", "\"StableDiffusionPipeline\"", "\"FluxPipeline\"")
     }
   }
 
   @Test func vocabularies() throws {
-    try refuse(Self.invalid, "MODEL/tokenizer/vocab.json: ") {
+    try refuse(
+      Self.invalid,
+      """
+      the tokenizer gives "<|endoftext|>" the id 578, the text encoder's embedding has 578 rows
+        the tokenizer and the text encoder belong to different models
+      """
+    ) {
       try $0.replace("tokenizer/vocab.json", "\"<|endoftext|>\": 577", "\"<|endoftext|>\": 578")
     }
-    try refuse(Self.invalid, "MODEL/tokenizer/vocab.json: ") { put([0x7B, 0xFF], "\($0.folder)/tokenizer/vocab.json") }
-    try refuse(Self.invalid, "MODEL/tokenizer/merges.txt: ") {
+    try refuse(Self.invalid, "MODEL/tokenizer/vocab.json: byte offset 1: expected '\"', found byte 255") {
+      put([0x7B, 0xFF], "\($0.folder)/tokenizer/vocab.json")
+    }
+    try refuse(
+      Self.invalid,
+      "MODEL/tokenizer/merges.txt: line 34 is \"r e e\", a merge rule is two tokens separated by a space"
+    ) {
       try $0.replace("tokenizer/merges.txt", "r e", "r e e")
     }
   }

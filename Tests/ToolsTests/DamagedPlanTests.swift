@@ -16,7 +16,8 @@ struct DamagedPlanTests {
         try expectRefusal(
           "sd-run", [plan] + arguments, status, message.replacing("PLAN", with: plan), sourceLocation: sourceLocation)
       }
-      try expectRefusal("sd-bench", [plan], status, message.replacing("PLAN", with: plan), sourceLocation: sourceLocation)
+      try expectRefusal(
+        "sd-bench", [plan], status, message.replacing("PLAN", with: plan), sourceLocation: sourceLocation)
       #expect(entries(of: folder) == ["x.sdplan"], sourceLocation: sourceLocation)
     }
   }
@@ -38,7 +39,8 @@ struct DamagedPlanTests {
     try refuse(plan.prefix(127), "cannot load 'PLAN': the file has 127 bytes: \(incomplete)")
     for count in [128, 4096, plan.count - 1] {
       try refuse(
-        plan.prefix(count), "cannot load 'PLAN': the file has \(count) bytes but should have \(plan.count): \(incomplete)")
+        plan.prefix(count),
+        "cannot load 'PLAN': the file has \(count) bytes but should have \(plan.count): \(incomplete)")
     }
   }
 
@@ -65,7 +67,9 @@ struct DamagedPlanTests {
       #expect(outcome.status == 3)
       #expect(
         outcome.errors.wholeMatch(
-          of: #/sd-run: cannot load '.*/x.sdplan': weight 'text_encoder/.*' is damaged \(digest differs\). Copy it again, or recompile.\n/#)
+          of:
+            #/sd-run: cannot load '.*/x.sdplan': weight 'text_encoder/.*' is damaged \(digest differs\). Copy it again, or recompile.\n/#
+        )
           != nil, "\(outcome.errors)")
       #expect(try ToolProcess.run("sd-run", plan, "--inspect").status == 0)
     }

@@ -7,7 +7,9 @@ struct LimitTests {
   @Test func memory() throws {
     try withTemporaryFolder { folder in
       let plan = try MicroModel.sd15.plan()
-      for arguments in [["--prompt", "x", "-o", "\(folder)/x.png"], ["--prompt", "x", "-o", "\(folder)/x.png", "--no-mmap"]] {
+      for arguments in [
+        ["--prompt", "x", "-o", "\(folder)/x.png"], ["--prompt", "x", "-o", "\(folder)/x.png", "--no-mmap"],
+      ] {
         try expectRefusal(
           "sd-run", [plan, "--threads", "1"] + arguments, 5,
           """

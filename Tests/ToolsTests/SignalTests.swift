@@ -11,7 +11,10 @@ struct SignalTests {
   private func start(_ folder: String, _ arguments: [String] = []) throws -> ToolProcess {
     try ToolProcess(
       "sd-run",
-      [plan, "--prompt", "x", "--scheduler", "ddim", "--steps", "500", "--num-images", "10000", "-o", "\(folder)/x.png"]
+      [
+        plan, "--prompt", "x", "--scheduler", "ddim", "--steps", "500", "--num-images", "10000", "-o",
+        "\(folder)/x.png",
+      ]
         + arguments)
   }
 
@@ -44,7 +47,11 @@ struct SignalTests {
     try withTemporaryFolder { folder in
       put("old".utf8, "\(folder)/x.sdplan")
       let process = try ToolProcess(
-        "sd-compile", ["--arch", "sd15", "--random-weights", "1", "--components", "unet", "--size", "64x64", "-o", "\(folder)/x.sdplan"])
+        "sd-compile",
+        [
+          "--arch", "sd15", "--random-weights", "1", "--components", "unet", "--size", "64x64", "-o",
+          "\(folder)/x.sdplan",
+        ])
       let deadline = ContinuousClock.now + .seconds(100)
       while !process.errors.contains("weights: ") {
         try #require(ContinuousClock.now < deadline)

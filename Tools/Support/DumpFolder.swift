@@ -1,5 +1,5 @@
-public import GraphIR
 import Glibc
+public import GraphIR
 import GraphRuntime
 
 /// A folder that takes the files of `--dump-dir`.

@@ -19,7 +19,8 @@ public final class ProgressBar: @unchecked Sendable {
     let seconds = max(1e-9, Profile.now() - start)
     let rate = Double(done) / seconds
     let left = Double(total - done) / rate
-    let numbers = "\(done)/\(total) \(unit), \(rate >= 1 ? "\(decimal(rate, 2)) \(unit)/s" : "\(decimal(1 / max(rate, 1e-9), 2)) s/\(unit)")"
+    let numbers =
+      "\(done)/\(total) \(unit), \(rate >= 1 ? "\(decimal(rate, 2)) \(unit)/s" : "\(decimal(1 / max(rate, 1e-9), 2)) s/\(unit)")"
     if StandardError.isTerminal {
       let width = 30
       let filled = width * done / total

@@ -26,20 +26,23 @@ public enum Tool {
       report(command, error.description)
       if error.code == .cancelled, let signal = Interruption.signal { return 128 + signal }
       return error.code.rawValue
-    } catch where command.exitCode(for: error) == .success {
+    } catch  where command.exitCode(for: error) == .success {
       print(command.message(for: error))
       return 0
     } catch {
-      report(command, command.fullMessage(for: error))
+      // Without a single argument the parser's full message is the whole help.
+      let hint = "\n  See '\(name(of: command)) --help' for more information."
+      report(command, arguments.isEmpty ? command.message(for: error) + hint : command.fullMessage(for: error))
       return SDError.Code.usage.rawValue
     }
   }
 
+  private static func name(of command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "sd" }
+
   private static func report(_ command: any ParsableCommand.Type, _ message: String) {
-    let name = command.configuration.commandName ?? "sd"
     let text = message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message
     // A path can be thousands of characters long; a message must not.
     let limit = 2_900
-    StandardError.print("\(name): " + (text.count > limit ? text.prefix(limit) + " ..." : text))
+    StandardError.print("\(name(of: command)): " + (text.count > limit ? text.prefix(limit) + " ..." : text))
   }
 }

@@ -58,7 +58,8 @@ struct SDBench: ParsableCommand {
     options.threads = threads
     options.cpu = cpu
     let model = try CompiledModel(plan: plan, options)
-    let components = try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
+    let components =
+      try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
     let benchmark = Benchmark(model)
     var report = Report(components: [], calibratedTFLOPS: 0, peakRSS: 0)
     for component in components {

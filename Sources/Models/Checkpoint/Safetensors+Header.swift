@@ -45,8 +45,7 @@ extension Safetensors {
           entries.append(try Self.entry(name, &parser, file, from: start, count: dataCount))
         }
       }
-      if let other = file.bytes[(8 + parser.position)..<start].firstIndex(where: { $0 != UInt8(ascii: " ") })
-      {
+      if let other = file.bytes[(8 + parser.position)..<start].firstIndex(where: { $0 != UInt8(ascii: " ") }) {
         throw parser.error("only spaces may follow the header", at: other - 8)
       }
       tensors.reserveCapacity(entries.count)

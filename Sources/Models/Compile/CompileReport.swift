@@ -73,7 +73,8 @@ public struct CompileReport: Sendable, Codable {
         let ratio = part.arenaLowerBound == 0 ? 1 : Double(part.arenaBytes) / Double(part.arenaLowerBound)
         lines.append(
           "  \(part.rate.rawValue): \(part.steps) kernel calls, \(giga(part.flops)) GFLOP, weights "
-            + "\(mebi(part.weightBytes)) MiB, arena \(mebi(part.arenaBytes)) MiB (\(decimal(ratio, 3)) x its lower bound)")
+            + "\(mebi(part.weightBytes)) MiB, arena \(mebi(part.arenaBytes)) MiB (\(decimal(ratio, 3)) x its lower bound)"
+        )
         let counts = part.ops.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         lines.append("    " + counts.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
       }

@@ -42,6 +42,7 @@ public final class CompiledModel {
   package let profile: Profile?
   private let options: Options
   private let threads: Int
+  private var lowered: [GraphKey: [Rate: Program]] = [:]
 
   /// Opens a plan; graphs and weights are read when a component is first used.
   ///
@@ -65,7 +66,9 @@ public final class CompiledModel {
     threads = cpuDevice.threads
     device = options.device == .cpu ? cpuDevice : ReferenceDevice()
     profile = options.profiled ? Profile() : nil
-    Debug.log(1, "\(path): \(info.model), \(info.precision.rawValue); \(device.name), \(cpu.level.rawValue), \(threads) threads")
+    Debug.log(
+      1, "\(path): \(info.model), \(info.precision.rawValue); \(device.name), \(cpu.level.rawValue), \(threads) threads"
+    )
     if Debug.verifiesWeights { try table.verify(file) }
   }
 
@@ -120,6 +123,7 @@ public final class CompiledModel {
   ///
   /// - Throws: `SDError` (incompatible) when the plan does not have the component or needs unknown ops.
   package func programs(_ key: GraphKey) throws(SDError) -> [Rate: Program] {
+    if let known = lowered[key] { return known }
     let entries = info.graphs.filter { $0.key == key }
     guard !entries.isEmpty else {
       throw SDError(
@@ -138,6 +142,7 @@ public final class CompiledModel {
       try Verifier().verify(graph)
       programs[entry.rate] = try lower(graph, with: device.library)
     }
+    lowered[key] = programs
     return programs
   }
 
@@ -151,15 +156,19 @@ public final class CompiledModel {
   /// FLOP/s of all threads in loops of independent float32 multiply-adds, measured now: what a perfect kernel reaches.
   public func measuredPeakFLOPS() -> Double { (device as? CPUDevice)?.measuredPeak(seconds: 0.1) ?? 0 }
 
-  /// Bytes that a set of programs needs besides their weights, and the weights' own.
-  func checkMemory(_ programs: [Program]) throws(SDError) {
-    let arena = programs.map(\.arenaBytes).max() ?? 0
-    let scratch = programs.map(\.scratchBytes).max() ?? 0
-    let bindings = programs.flatMap { $0.inputs + $0.outputs }.reduce(0) { $0 + $1.type.byteCount }
-    try AvailableMemory.check([
-      ("weights", programs.reduce(0) { $0 + $1.weightBytes }), ("arena", arena),
-      ("scratch", scratch * threads + bindings),
-    ])
+  /// Refuses to start what would not fit into memory: components that are to be ready at the same time.
+  ///
+  /// - Throws: `SDError` (resources) with the numbers.
+  func checkMemory(_ keys: [GraphKey]) throws(SDError) {
+    var (weights, arena, rest) = (0, 0, 0)
+    for key in keys {
+      let programs = Array(try programs(key).values)
+      weights += programs.reduce(0) { $0 + $1.weightBytes }
+      arena += programs.map(\.arenaBytes).max() ?? 0
+      rest += threads * programs.reduce(0) { $0 + $1.scratchBytes }
+      rest += programs.flatMap { $0.inputs + $0.outputs }.reduce(0) { $0 + $1.type.byteCount }
+    }
+    try AvailableMemory.check([("weights", weights), ("arena", arena), ("scratch", rest)])
   }
 }
 

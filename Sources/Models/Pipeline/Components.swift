@@ -22,7 +22,8 @@ public final class TextEncoder {
     }
     for (index, id) in ids.values.enumerated() where !(id >= 0 && id < Float(vocabulary)) {
       throw SDError(
-        .usage, "input_ids: id \(decimal(Double(id), 0)) at row \(index / ids.shape[1]), column \(index % ids.shape[1]) is outside the "
+        .usage,
+        "input_ids: id \(decimal(Double(id), 0)) at row \(index / ids.shape[1]), column \(index % ids.shape[1]) is outside the "
           + "vocabulary of \(vocabulary)")
     }
     return try session.runRows(["input_ids": ids], output: "last_hidden_state", rate: .step)

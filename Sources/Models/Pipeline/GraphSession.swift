@@ -11,12 +11,11 @@ package final class GraphSession {
   /// Binds the programs of a component; they share one arena, since they never run at the same time.
   ///
   /// - Throws: `SDError` for missing weights or too little memory.
-  package init(_ model: CompiledModel, _ key: GraphKey, arena: HostMemory? = nil) throws(SDError) {
+  package init(_ model: CompiledModel, _ key: GraphKey) throws(SDError) {
     let programs = try model.programs(key)
-    let arenaBytes = programs.values.map(\.arenaBytes).max() ?? 0
-    if arena == nil { try model.checkMemory(Array(programs.values)) }
+    try model.checkMemory([key])
     let weights = PlanWeights(model.file, model.table, component: key.component.rawValue)
-    let memory = if let arena { arena } else { try HostMemory(byteCount: arenaBytes) }
+    let arena = try HostMemory(byteCount: programs.values.map(\.arenaBytes).max() ?? 0)
     var storages: [String: TensorStorage] = [:]
     for program in programs.values {
       for binding in program.inputs + program.outputs where storages[binding.name] == nil {
@@ -26,7 +25,7 @@ package final class GraphSession {
     var executables: [Rate: any Executable] = [:]
     for (rate, program) in programs {
       executables[rate] = try model.device.prepare(
-        program, weights: weights, arena: memory, bindings: storages, profile: model.profile)
+        program, weights: weights, arena: arena, bindings: storages, profile: model.profile)
     }
     self.storages = storages
     self.executables = executables

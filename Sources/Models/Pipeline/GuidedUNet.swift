@@ -16,6 +16,13 @@ final class GuidedUNet {
   init(_ model: CompiledModel, _ size: PictureSize) throws(SDError) {
     session = try GraphSession(model, GraphKey(component: .unet, entry: "guided", size: size))
     batch = model.info.batch
+    let channels = session.type(of: "sample")?.lastDimension ?? 0
+    guard channels == model.info.latentChannels else {
+      throw SDError(
+        .incompatible,
+        "the U-Net takes \(channels) channels, latents have \(model.info.latentChannels): it draws from "
+          + "more than a prompt", hint: "Run it with --component unet.")
+    }
     scheduleRows = model.info.scheduleRows
   }
 

@@ -69,6 +69,11 @@ public final class StableDiffusion {
   public init(_ model: CompiledModel, size: PictureSize? = nil) throws(SDError) {
     self.model = model
     self.size = try model.chosen(size)
+    try model.checkMemory([
+      GraphKey(component: .textEncoder, entry: "general"),
+      GraphKey(component: .unet, entry: "guided", size: self.size),
+      GraphKey(component: .vaeDecoder, entry: "general", size: self.size),
+    ])
     textEncoder = try model.textEncoder()
     unet = try GuidedUNet(model, self.size)
     decoder = try model.vaeDecoder(self.size)
@@ -124,7 +129,8 @@ public final class StableDiffusion {
     }
     if let latents = request.latents, latents.shape != [request.count] + latentShape {
       throw SDError(
-        .usage, "latents must be \(TensorType(.f32, [request.count] + latentShape)) for \(request.count) pictures of "
+        .usage,
+        "latents must be \(TensorType(.f32, [request.count] + latentShape)) for \(request.count) pictures of "
           + "\(size), they are \(latents.type)")
     }
   }
@@ -184,7 +190,8 @@ public final class StableDiffusion {
 
   private func notANumber(_ what: String, step: Int?) -> SDError {
     SDError(
-      .numerics, "\(what) \(what.hasSuffix("s") ? "hold" : "holds") values that are not finite"
+      .numerics,
+      "\(what) \(what.hasSuffix("s") ? "hold" : "holds") values that are not finite"
         + (step.map { " after step \($0)" } ?? ""),
       hint: "SD_CHECK_NAN=1 names the first operation that makes them."
         + (model.info.precision == .fp16 ? " float16 overflows above 65504: compile with --precision bf16." : ""))

@@ -15,7 +15,8 @@ package struct Trace: Sendable {
   package var json: String {
     var lines = events.map { event in
       let arguments = "{\"location\":\(JSON.quoted(event.location)),\"flops\":\(event.flops),\"bytes\":\(event.bytes)}"
-      return "{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\(JSON.quoted(event.kernel)),\"cat\":\(JSON.quoted(event.graph)),"
+      return
+        "{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\(JSON.quoted(event.kernel)),\"cat\":\(JSON.quoted(event.graph)),"
         + "\"ts\":\(decimal(event.start, 3)),\"dur\":\(decimal(event.duration, 3)),\"args\":\(arguments)}"
     }
     lines.insert("{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"sd-run\"}}", at: 0)

@@ -61,9 +61,11 @@ private struct CPULibrary: KernelLibrary {
       { _, _ in
         let operands = tensors.operands.map { Tensor($0.type, $0.read()) }
         // The operands passed the type rule; an op that still fails leaves NaN, which the caller finds.
-        let results = (try? op.evaluate(operands)) ?? tensors.results.map {
-          Tensor($0.type, [Float](repeating: .nan, count: $0.type.count))
-        }
+        let results =
+          (try? op.evaluate(operands))
+          ?? tensors.results.map {
+            Tensor($0.type, [Float](repeating: .nan, count: $0.type.count))
+          }
         for (view, result) in zip(tensors.results, results) { view.write(result.values) }
       }
     }

@@ -79,7 +79,8 @@ final class CPUExecutable: Executable {
     let step = program.steps[index]
     for view in results[index] where view.read().contains(where: \.isNaN) {
       throw SDError(
-        .numerics, "'\(program.graph.name)': the first result that is not a number is that of '\(step.location)' "
+        .numerics,
+        "'\(program.graph.name)': the first result that is not a number is that of '\(step.location)' "
           + "(\(step.kernel.name), step \(index + 1) of \(program.steps.count))")
     }
   }

@@ -245,8 +245,7 @@ extension JSON.Parser {
       if current == UInt8(ascii: "u") {
         position += 1
         let low = try hex4()
-        if 0xDC00..<0xE000 ~= low, let pair = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
-        {
+        if 0xDC00..<0xE000 ~= low, let pair = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)) {
           return pair
         }
       }

@@ -36,8 +36,7 @@ struct Meaning {
   /// For every floating-point operand but some, the case with a NaN in the middle of it.
   func poisoned(except weights: Set<Int>) throws(SDError) -> [Poisoned] {
     var cases: [Poisoned] = []
-    for (index, operand) in operands.enumerated() where !weights.contains(index) && operand.type.dtype.isFloat
-    {
+    for (index, operand) in operands.enumerated() where !weights.contains(index) && operand.type.dtype.isFloat {
       guard !operand.values.isEmpty else { continue }
       var operands = operands
       operands[index].values[operand.values.count / 2] = .nan
@@ -130,79 +129,5 @@ struct Meaning {
           .invalid, "\(subject): \(what) differs: \(difference.sentence(result: index, limit: tolerance))")
       }
     }
-  }
-}
-
-/// How far a computed tensor is from the wanted one. Elements that are to be NaN do not count.
-struct Difference {
-  /// ‖a − b‖² / ‖b‖²; 0 when they are equal, infinite when one has a NaN that the other does not.
-  let error: Double
-  private let worst: (index: [Int], given: Float, wanted: Float)
-
-  init(_ given: Tensor, _ wanted: Tensor) {
-    var (square, norm) = (0.0, 0.0)
-    var (position, largest) = (0, -1.0)
-    for (index, (a, b)) in zip(given.values, wanted.values).enumerated() where !b.isNaN {
-      let distance = a == b ? 0 : (Double(a) - Double(b)).magnitude
-      square += distance * distance
-      if b.isFinite { norm += Double(b) * Double(b) }
-      let size = distance.isNaN ? .infinity : distance
-      if size > largest { (position, largest) = (index, size) }
-    }
-    error = square == 0 ? 0 : square.isNaN ? .infinity : square / norm
-    worst =
-      given.values.isEmpty
-      ? ([], 0, 0) : (given.index(of: position), given.values[position], wanted.values[position])
-  }
-
-  /// `NMSE 0.25 of result 0 exceeds 1e-10; worst at [0, 1]: 0.5, expected 0.75`.
-  func sentence(result: Int, limit: Double) -> String {
-    let given = worst.given.isNaN ? "NaN" : "\(worst.given)"
-    return
-      "NMSE \(error) of result \(result) exceeds \(limit); worst at \(worst.index): \(given), expected \(worst.wanted)"
-  }
-}
-
-extension Tensor {
-  /// Values uniform in a range, rounded to the element type, that follow from the seed alone.
-  init(random type: TensorType, in range: ClosedRange<Float>, seed: UInt64) {
-    var generator = SplitMix64(seed: seed)
-    let values = (0..<type.count).map { _ -> Float in
-      let value = Float.random(in: range, using: &generator)
-      return type.dtype.isFloat ? value : value.rounded(.down)
-    }
-    self = Tensor(type, values).cast(to: type.dtype)
-  }
-
-  /// One row of the first dimension, which stays as 1.
-  func row(_ index: Int) -> Tensor {
-    let width = shape.dropFirst().reduce(1, *)
-    return Tensor(
-      type.with(shape: [1] + shape.dropFirst()), Array(values[index * width..<(index + 1) * width]))
-  }
-
-  /// The index of a position in memory order.
-  func index(of position: Int) -> [Int] {
-    var (index, rest) = ([Int](), position)
-    for dimension in shape.reversed() {
-      index.append(rest % max(dimension, 1))
-      rest /= max(dimension, 1)
-    }
-    return index.reversed()
-  }
-}
-
-/// Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195.
-private struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -152,7 +152,8 @@ private struct PlanFrame {
   }
 
   private func printable(_ name: String) -> String {
-    "'" + String(name.unicodeScalars.map { $0.isASCII && $0.value >= 32 && $0.value != 127 ? Character($0) : "?" }) + "'"
+    "'" + String(name.unicodeScalars.map { $0.isASCII && $0.value >= 32 && $0.value != 127 ? Character($0) : "?" })
+      + "'"
   }
 }
 

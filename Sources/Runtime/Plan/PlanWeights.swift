@@ -28,15 +28,18 @@ package final class PlanWeights: WeightSource, Sendable {
       let any = stored.first(where: { $0.weight.type == weight.type })
     else {
       throw SDError(
-        .invalid, "cannot load '\(file.path)': it has no weight '\(prefix + weight.name)' \(weight.type). Recompile it.")
+        .invalid, "cannot load '\(file.path)': it has no weight '\(prefix + weight.name)' \(weight.type). Recompile it."
+      )
     }
     if let exact = stored.first(where: { $0.weight.layout == weight.layout && $0.weight.type == weight.type }) {
       return base + exact.offset
     }
     if let memory = repacked.withLock({ $0[weight] }) { return UnsafeRawPointer(memory.base) }
     guard weight.layout.accepts(weight.type) else {
-      throw SDError(.invalid, "cannot load '\(file.path)': weight '\(weight.name)' \(weight.type) cannot lie as "
-        + "\(weight.layout.rawValue). Recompile it.")
+      throw SDError(
+        .invalid,
+        "cannot load '\(file.path)': weight '\(weight.name)' \(weight.type) cannot lie as "
+          + "\(weight.layout.rawValue). Recompile it.")
     }
     let dense = try HostMemory(byteCount: weight.type.byteCount)
     defer { extendLifetime(dense) }

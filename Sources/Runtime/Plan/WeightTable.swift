@@ -73,7 +73,8 @@ package struct WeightTable: Sendable {
       let bytes = UnsafeRawBufferPointer(rebasing: section[entry.offset..<entry.offset + length])
       guard try Digest(of: bytes) == entry.digest else {
         throw SDError(
-          .invalid, "cannot load '\(file.path)': weight '\(entry.weight.name)' is damaged (digest differs). "
+          .invalid,
+          "cannot load '\(file.path)': weight '\(entry.weight.name)' is damaged (digest differs). "
             + "Copy it again, or recompile.")
       }
     }

@@ -129,10 +129,11 @@ struct PlanCompilerTests {
   @Test(arguments: MicroModel.all) func arenas(model: MicroModel) throws {
     try withTemporaryFolder { folder in
       let report = try compile("\(folder)/x", model)
-      #expect(report.graphs.map(\.name) == [
-        "text_encoder.general", "unet.general@72x56", "unet.guided@72x56", "vae_decoder.general@72x56",
-        "vae_encoder.general@72x56",
-      ])
+      #expect(
+        report.graphs.map(\.name) == [
+          "text_encoder.general", "unet.general@72x56", "unet.guided@72x56", "vae_decoder.general@72x56",
+          "vae_encoder.general@72x56",
+        ])
       for graph in report.graphs {
         for part in graph.parts {
           let slack: Double = graph.name == "text_encoder.general" ? 1.2 : 1.01

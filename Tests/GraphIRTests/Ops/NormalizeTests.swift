@@ -23,8 +23,7 @@ import Testing
       x, statistics, row, TensorType(.f32, [5]),
       sentence: "[sd.normalize] operand 3 must have shape [6], it is f32[5] (C2)"
     ) { (v) throws(SDError) in try v[0].normalize(v[1], v[2], v[3], groups: 3, eps: 1, activation: nil) }
-    expectReject(x, statistics, row, row, sentence: "[sd.normalize] groups (4) must divide channels (6) (C3)")
-    {
+    expectReject(x, statistics, row, row, sentence: "[sd.normalize] groups (4) must divide channels (6) (C3)") {
       (v) throws(SDError) in try v[0].normalize(v[1], v[2], v[3], groups: 4, eps: 1, activation: nil)
     }
   }

@@ -8,8 +8,7 @@ import Testing
     for type in [TensorType(.f32, []), TensorType(.bf16, [2, 3])] {
       #expect(try resultType(type) { (v) throws(SDError) in try v[0].silu() } == type)
     }
-    expectReject(TensorType(.i32, [2]), sentence: "[sd.silu] operand 0 must be floating-point, it is i32[2]")
-    {
+    expectReject(TensorType(.i32, [2]), sentence: "[sd.silu] operand 0 must be floating-point, it is i32[2]") {
       (v) throws(SDError) in try v[0].silu()
     }
   }

@@ -5,15 +5,16 @@ import Testing
 
 /// Whole programs: lowering, views, memory plan and kernels together, against the interpreter.
 @Suite struct CPUDeviceTests {
-  /// Graphs of all ops on random operands. Their numbers may be anything, so what is judged is whether the right
-  /// elements are there: outputs that are finite, to 1e-4; that float32 kernels are better is for their own tests.
+  /// Graphs of all ops on random operands. Rounding may grow in them to any size, so what is judged is whether the
+  /// right elements are in the right places; how exact kernels are is for their own tests.
   @Test(arguments: [0, 100, 200, 300]) func randomGraphs(first: Int) throws {
     for seed in first..<first + 100 {
       let graph = try RandomGraph.make(seed: UInt64(seed), steps: 24)
       let inputs = RandomGraph.inputs(of: graph, seed: UInt64(seed))
       let expected = try Interpreter().run(graph, inputs: inputs) { RandomGraph.parameter($0, seed: 5) }
       let outputs = try run(graph, inputs) { RandomGraph.parameter($0, seed: 5) }
-      for (name, tensor) in expected where tensor.values.allSatisfy({ $0.magnitude < 1e4 }) {
+      for (name, tensor) in expected
+      where tensor.values.allSatisfy({ $0.magnitude < 1e4 }) && tensor.values.contains { $0.magnitude > 1e-2 } {
         let given = try #require(outputs[name])
         let error = nmse(given.values, tensor.values)
         #expect(error <= 1e-4, "seed \(seed), output \(name) \(tensor.type): NMSE \(error)")
@@ -51,7 +52,8 @@ import Testing
   }
 
   private func run(
-    _ graph: Graph, _ inputs: [String: Tensor], parameters: @escaping @Sendable (Parameter) -> Tensor = { Tensor($0.type, []) }
+    _ graph: Graph, _ inputs: [String: Tensor],
+    parameters: @escaping @Sendable (Parameter) -> Tensor = { Tensor($0.type, []) }
   ) throws -> [String: Tensor] {
     let device = CPUDevice(threads: 2)
     let program = try lower(graph, with: device.library)

@@ -73,7 +73,8 @@ final class ToolProcess {
     }
     let text = { [folder] (name: String) in String(decoding: get("\(folder)/\(name)") ?? [], as: UTF8.self) }
     let ended = status & 0x7F
-    return Outcome(status: ended == 0 ? status >> 8 & 0xFF : 128 + ended, output: text("output"), errors: text("errors"))
+    return Outcome(
+      status: ended == 0 ? status >> 8 & 0xFF : 128 + ended, output: text("output"), errors: text("errors"))
   }
 
   private static func path(of name: String) throws -> String {

@@ -85,7 +85,8 @@ enum ComponentsTour {
     guard image != other else { return print("It equals the pipeline's.") }
     let count = differences.count { $0 > 0 }
     throw SDError(
-      .numerics, "\(count) of \(differences.count) samples differ from the pipeline's, by up to \(differences.max() ?? 0)")
+      .numerics,
+      "\(count) of \(differences.count) samples differ from the pipeline's, by up to \(differences.max() ?? 0)")
   }
 
   /// Compiles the model in Examples/shapes.
