@@ -49,22 +49,8 @@ package struct Equivalence: Sendable {
 
   /// Uniform values in ±scale that depend on the name alone; zeros for integers, which may be indices.
   package static func random(_ name: String, _ type: TensorType, scale: Float) -> Tensor {
-    var state = name.utf8.fnv1a
-    let values = (0..<type.count).map { _ -> Float in
-      guard type.dtype.isFloat else { return 0 }
-      // SplitMix64 (Steele, Lea & Flood 2014).
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return (Float((z ^ (z >> 31)) >> 40) / Float(1 << 23) - 1) * scale
-    }
+    var generator = SplitMix64(name: name)
+    let values = (0..<type.count).map { _ in type.dtype.isFloat ? (2 * generator.unit() - 1) * scale : 0 }
     return Tensor(type.with(.f32), values).cast(to: type.dtype)
-  }
-}
-
-extension Sequence<UInt8> {
-  /// The 64-bit FNV-1a hash of these bytes (Fowler, Noll & Vo).
-  package var fnv1a: UInt64 {
-    reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
   }
 }

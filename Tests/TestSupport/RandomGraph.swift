@@ -5,7 +5,7 @@ package import GraphIR
 /// Every value that nothing uses becomes an output, so the graphs pass the verifier. Dimensions are small enough
 /// for the interpreter.
 package struct RandomGraph {
-  private var random: SeededGenerator
+  private var random: SplitMix64
   private let builder: GraphBuilder
   private var values: [Value] = []
 
@@ -48,7 +48,7 @@ package struct RandomGraph {
   }
 
   private init(seed: UInt64) {
-    random = SeededGenerator(seed: seed)
+    random = SplitMix64(seed: seed)
     builder = GraphBuilder(name: "random \(seed)")
   }
 

@@ -5,7 +5,7 @@ extension Tensor {
   package static func random(
     _ type: TensorType, seed: UInt64, in range: ClosedRange<Float> = -1...1
   ) -> Tensor {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     let values = (0..<type.count).map { _ in Float.random(in: range, using: &generator) }
     return Tensor(type.with(.f32), values).cast(to: type.dtype)
   }

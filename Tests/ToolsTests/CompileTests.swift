@@ -107,7 +107,7 @@ struct CompileTests {
   @Test func checkedPasses() throws {
     try withTemporaryFolder { folder in
       let outcome = try ToolProcess.run(
-        "sd-compile", MicroModel.sd21.folder, "-o", "\(folder)/x", "--check-passes", "--size", "16x8", "--quiet")
+        "sd-compile", MicroModel.sd21.folder, "-o", "\(folder)/x", "--check-passes", "--size", "72x56", "--quiet")
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
     }

@@ -44,8 +44,7 @@ struct RunTests {
       text == """
         a photograph of an astronaut riding a horse
         Negative prompt: blur
-        Steps: 4, Sampler: DDIM, CFG scale: 7.5, Seed: 32, Size: 56x72, Model hash: \(compiled.shortID), Version: \
-        swift-diffusion-graph 0.1.0
+        Steps: 4, Sampler: DDIM, CFG scale: 7.5, Seed: 32, Size: 56x72, Model hash: \(compiled.shortID), Version: 0.1.0
         """)
   }
 

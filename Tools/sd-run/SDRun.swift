@@ -113,7 +113,7 @@ struct SDRun: ParsableCommand {
     for path in [latentsOut, profile, outputs].compactMap(\.self) { try AtomicFile.checkWritable(path) }
     let model = try CompiledModel(plan: plan, options)
     if inspect {
-      print(try model.inspection())
+      print(model.inspection())
     } else if let component {
       try runComponent(Component(name: component), model)
     } else {

@@ -1,12 +1,12 @@
-package import GraphIR
+import GraphIR
 import GraphPasses
 import GraphRuntime
 
 extension CompiledModel {
   /// What is in the plan: model, sizes, precision, memory, passes, sections, ops. The lines of `sd-run --inspect`.
   ///
-  /// - Throws: `SDError` when a graph cannot be read.
-  package func inspection() throws(SDError) -> String {
+  /// A graph that cannot run here is listed with the reason.
+  package func inspection() -> String {
     var lines = [
       "plan         \(file.path), \(mebi(file.byteCount)) MiB, id \(file.id)",
       "written by   \(info.producer)",
@@ -26,17 +26,26 @@ extension CompiledModel {
     var keys: [GraphKey] = []
     for entry in info.graphs where !keys.contains(entry.key) { keys.append(entry.key) }
     for key in keys {
-      for (rate, program) in try programs(key).sorted(by: { $0.key < $1.key }) {
-        let size = key.size.map { " \($0)" } ?? ""
-        lines.append(
-          "graph        \(key.component.rawValue) \(key.entry)\(size), once a \(rate.rawValue): "
-            + "\(program.steps.count) kernel calls, \(decimal(Double(program.flops) / 1e9, 2)) GFLOP, weights "
-            + "\(mebi(program.weightBytes)) MiB, arena \(mebi(program.arenaBytes)) MiB")
-        let ops = program.graph.opCounts().sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        lines.append("  ops        " + ops.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+      do throws(SDError) {
+        lines += try inspection(of: key)
+      } catch {
+        lines.append("graph        \(key.component.rawValue) \(key.entry): cannot run here: \(error)")
       }
     }
     return lines.joined(separator: "\n")
+  }
+
+  private func inspection(of key: GraphKey) throws(SDError) -> [String] {
+    try programs(key).sorted { $0.key < $1.key }.flatMap { rate, program in
+      let size = key.size.map { " \($0)" } ?? ""
+      let ops = program.graph.opCounts().sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      return [
+        "graph        \(key.component.rawValue) \(key.entry)\(size), once a \(rate.rawValue): "
+          + "\(program.steps.count) kernel calls, \(decimal(Double(program.flops) / 1e9, 2)) GFLOP, weights "
+          + "\(mebi(program.weightBytes)) MiB, arena \(mebi(program.arenaBytes)) MiB",
+        "  ops        " + ops.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
+      ]
+    }
   }
 
   private func mebi(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 1) }

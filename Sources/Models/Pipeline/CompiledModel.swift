@@ -138,9 +138,13 @@ public final class CompiledModel {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw SDError(.invalid, "cannot load '\(file.path)': a graph is not valid UTF-8. Recompile it.")
       }
-      let graph = try GraphText.parse(text, registry: options.registry, fallbacks: fallbacks)
-      try Verifier().verify(graph)
-      programs[entry.rate] = try lower(graph, with: device.library)
+      do throws(SDError) {
+        let graph = try GraphText.parse(text, registry: options.registry, fallbacks: fallbacks)
+        try Verifier().verify(graph)
+        programs[entry.rate] = try lower(graph, with: device.library)
+      } catch {
+        throw SDError(error.code, "cannot load '\(file.path)': \(error.message)", hint: error.hint)
+      }
     }
     lowered[key] = programs
     return programs

@@ -1,5 +1,5 @@
 package import GraphIR
-package import GraphRuntime
+import GraphRuntime
 
 /// A component's programs with their memory: inputs are written, a rate is run, outputs are read.
 ///

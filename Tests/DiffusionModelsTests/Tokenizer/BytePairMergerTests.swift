@@ -1,4 +1,5 @@
 import TestSupport
+import GraphIR
 import Testing
 
 @testable import DiffusionModels
@@ -26,7 +27,7 @@ struct BytePairMergerTests {
 
   /// Against the definition: join the leftmost pair of lowest rank, again and again.
   @Test func agreesWithDefinition() {
-    var generator = SeededGenerator(seed: 1)
+    var generator = SplitMix64(seed: 1)
     for _ in 0..<300 {
       let pairs = (0..<6).map { _ in
         (Int32.random(in: 1...4, using: &generator), Int32.random(in: 1...4, using: &generator))

@@ -113,7 +113,7 @@ import Testing
 
   @Test(arguments: 0..<20 as Range<UInt64>) func mutations(seed: UInt64) throws {
     let text = Array(GraphText.print(try RandomGraph.make(seed: seed, steps: 6)).utf8)
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix64(seed: seed)
     let alphabet = Array("0123456789-+.eE#%:,=(){}[]\"\\ nf@_u\u{0}\u{FF}".utf8)
     var accepted = 0
     for _ in 0..<100 {
