@@ -27,7 +27,7 @@ test: setup
 	swift format lint --strict --parallel --recursive $(swift_files)
 	@Tools/operations | diff Documentation/Operations.md - >&2 || \
 	  { echo "Documentation/Operations.md is not what Tools/operations makes: run make format" >&2; exit 1; }
-	swift test -c release -Xswiftc -enable-testing --scratch-path $(tests)
+	swift test --disable-xctest -c release -Xswiftc -enable-testing --scratch-path $(tests)
 	@set -e; for package in Examples/*/Package.swift; do \
 	  echo "$${package%/*}:"; \
 	  swift run -c release --package-path "$${package%/*}" $(examples); \

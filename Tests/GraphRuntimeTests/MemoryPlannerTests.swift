@@ -10,11 +10,14 @@ struct MemoryPlannerTests {
 
   /// What must hold of every plan, found without the planner's own bookkeeping: step by step, byte ranges by address.
   private func check(
-    _ buffers: [Program.Buffer], _ result: (bytes: Int, lowerBound: Int), sourceLocation: SourceLocation = #_sourceLocation
+    _ buffers: [Program.Buffer], _ result: (bytes: Int, lowerBound: Int),
+    sourceLocation: SourceLocation = #_sourceLocation
   ) {
     var bound = 0
     for step in 0...(buffers.map(\.last).max() ?? 0) {
-      let live = buffers.filter { $0.first <= step && step <= $0.last && $0.byteCount > 0 }.sorted { $0.offset < $1.offset }
+      let live = buffers.filter { $0.first <= step && step <= $0.last && $0.byteCount > 0 }.sorted {
+        $0.offset < $1.offset
+      }
       for (a, b) in zip(live, live.dropFirst()) {
         #expect(a.offset + a.byteCount <= b.offset, "step \(step)", sourceLocation: sourceLocation)
       }

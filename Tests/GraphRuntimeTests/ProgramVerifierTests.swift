@@ -65,7 +65,7 @@ struct ProgramVerifierTests {
       $0.steps[1].operands[1].type = TensorType(.f32, [4, 17])
     }
     try refuse("P4: step 2 'product' reaches outside its operand f32[16, 16]") { $0.steps[2].operands[1].offset = 64 }
-    try refuse("P4: step 3 '' reaches outside its operand f32[5, 16]") {
+    try refuse("P4: step 3 'g' reaches outside its operand f32[5, 16]") {
       $0.steps[3].results[0].type = TensorType(.f32, [5, 16])
     }
   }

@@ -49,3 +49,13 @@ package func expectError<Result>(
     Issue.record("\(error) is no SDError", sourceLocation: sourceLocation)
   }
 }
+
+/// The error that `body` throws, nil if it returns.
+package func failure<Result>(_ body: () throws -> Result) -> SDError? {
+  do {
+    _ = try body()
+    return nil
+  } catch {
+    return error as? SDError
+  }
+}

@@ -22,7 +22,10 @@ package func entries(of folder: String) -> [String] {
 
 /// Writes a file, plainly.
 package func put(_ bytes: some Sequence<UInt8>, _ path: String) {
-  _ = FileManager.default.createFile(atPath: path, contents: Data(bytes))
+  guard let stream = fopen(path, "w") else { return }
+  let bytes = Array(bytes)
+  fwrite(bytes, 1, bytes.count, stream)
+  fclose(stream)
 }
 
 /// The bytes of a file, nil if it cannot be read.

@@ -57,7 +57,8 @@ struct CompileTests {
       #expect(text.status == 0 && text.errors == "")
       #expect(text.output.hasPrefix("text_encoder.general: "))
       #expect(text.output.contains(#/\nunet\.guided@64x64: \d+ ops declared, \d+\.\d+ GFLOP\n/#))
-      #expect(text.output.contains(#/\n  step: \d+ kernel calls, .* arena \d+\.\d MiB \(1\.0\d\d x its lower bound\)\n/#))
+      #expect(
+        text.output.contains(#/\n  step: \d+ kernel calls, .* arena \d+\.\d MiB \(1\.0\d\d x its lower bound\)\n/#))
       let json = try ToolProcess("sd-compile", arguments + ["--stats=json"]).wait()
       #expect(json.output.split(separator: "\n").count == 1)
       let report = try JSONDecoder().decode(CompileReport.self, from: Data(json.output.utf8))
@@ -72,7 +73,8 @@ struct CompileTests {
       let outcome = try ToolProcess.run(
         "sd-compile", model, "-o", "\(folder)/x", "--verbose", "--disable-pass", "fuse-geglu")
       for pass in Pipeline(precision: .fp32).names {
-        #expect(outcome.errors.contains("\nunet: \(pass): ") || outcome.errors.contains("unet.step: \(pass): "), "\(pass)")
+        #expect(
+          outcome.errors.contains("\nunet: \(pass): ") || outcome.errors.contains("unet.step: \(pass): "), "\(pass)")
       }
       #expect(outcome.errors.contains("\nunet: fuse-geglu: disabled\n"))
     }

@@ -22,7 +22,9 @@ struct RunTests {
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> [String: [UInt8]] {
     try withTemporaryFolder { folder in
-      let fixed = ["--prompt", golden.prompt, "--seed", "\(golden.seed)", "--steps", "4", "-o", "\(folder)/out.png", "--quiet"]
+      let fixed = [
+        "--prompt", golden.prompt, "--seed", "\(golden.seed)", "--steps", "4", "-o", "\(folder)/out.png", "--quiet",
+      ]
       let arguments = arguments.map { $0.replacing("FOLDER", with: folder) }
       let outcome = try ToolProcess("sd-run", [plan ?? self.plan] + fixed + arguments, environment: environment).wait()
       #expect(outcome.status == 0, "\(outcome.errors)", sourceLocation: sourceLocation)
@@ -52,7 +54,9 @@ struct RunTests {
   @Test func sameBytes() throws {
     let one = try draw("--threads", "1")
     #expect(one.keys.sorted() == ["out.png"])
-    for arguments in [["--threads", "2"], ["--threads", "3"], ["--threads", "7"], ["--no-mmap"], ["--device", "cpu"]] {
+    for arguments in [
+      ["--threads", "2"], ["--threads", "3"], ["--threads", "7"], ["--no-mmap"], ["--device", "cpu"],
+    ] {
       #expect(try draw(arguments[0], arguments.count > 1 ? arguments[1] : "--quiet") == one, "\(arguments)")
     }
   }
@@ -157,7 +161,8 @@ struct RunTests {
         "sd-run", [plan, "--component", "unet"] + fixed, 2, "unet needs the tensor 'sample'; the file has 'image'")
       try expectRefusal(
         "sd-run", [plan, "--component", "vae_encoder"] + fixed, 2,
-        "'\(plan)' was not compiled for 8x8; it has 72x56\n  Compile it with --size 8x8 as well; sizes share their weights.")
+        "'\(plan)' was not compiled for 8x8; it has 72x56\n  Compile it with --size 8x8 as well; sizes share their weights."
+      )
       put([1, 2, 3], "\(folder)/in")
       try expectRefusal(
         "sd-run", [plan, "--component", "unet"] + fixed, 3,
@@ -167,7 +172,8 @@ struct RunTests {
       try TensorFile.write(["latent": Tensor([1, 4, 9, 7], values)], to: "\(folder)/in")
       try expectRefusal(
         "sd-run", [plan, "--component", "vae_decoder"] + fixed, 7,
-        "vae_decoder: 'decoded' holds values that are not finite\n  SD_CHECK_NAN=1 names the first operation that makes them.")
+        "vae_decoder: 'decoded' holds values that are not finite\n  SD_CHECK_NAN=1 names the first operation that makes them."
+      )
       #expect(entries(of: folder) == ["in"])
     }
   }
@@ -180,7 +186,8 @@ struct RunTests {
       #/scheduler +PNDMScheduler/#, #/precision +fp32/#, #/sizes +72x56, batch 1/#,
       #/components +text_encoder, unet, vae_decoder, vae_encoder/#, #/passes +choose-precision \d+, .*, sink-row \d+/#,
       #/section +WDAT at 4096, \d+ bytes/#, #/section +FALL at \d+, 2 bytes/#,
-      #/graph +unet guided 72x56, once a prompt: 1 kernel calls, .*/#, #/  ops +sd\.fused_conv 1, sd\.input 1, sd\.parameter 1/#,
+      #/graph +unet guided 72x56, once a prompt: 1 kernel calls, .*/#,
+      #/  ops +sd\.fused_conv 1, sd\.input 1, sd\.parameter 1/#,
     ] {
       #expect(outcome.output.split(separator: "\n").contains { $0.wholeMatch(of: line) != nil })
     }
@@ -190,7 +197,8 @@ struct RunTests {
   @Test func profile() throws {
     try withTemporaryFolder { folder in
       let outcome = try ToolProcess.run(
-        "sd-run", plan, "--prompt", "x", "--steps", "4", "-o", "\(folder)/x.png", "--quiet", "--profile", "\(folder)/trace")
+        "sd-run", plan, "--prompt", "x", "--steps", "4", "-o", "\(folder)/x.png", "--quiet", "--profile",
+        "\(folder)/trace")
       #expect(outcome.status == 0)
       let trace = try JSONSerialization.jsonObject(with: Data(get("\(folder)/trace") ?? [])) as? [String: Any]
       let events = try #require(trace?["traceEvents"] as? [[String: Any]])

@@ -1,3 +1,4 @@
+import DiffusionModels
 import Foundation
 import TestSupport
 import Testing
@@ -39,6 +40,23 @@ struct SignalTests {
       #expect(outcome.errors.hasSuffix("\nsd-run: stopped by signal \(number)\n"), "\(outcome.errors)")
       #expect(outcome.output == "")
       #expect(entries(of: folder) == [])
+    }
+  }
+
+  /// Pictures that were done stay.
+  @Test func finishedPictures() throws {
+    try withTemporaryFolder { folder in
+      let process = try start(folder, ["--steps", "4"])
+      let deadline = ContinuousClock.now + .seconds(60)
+      while !entries(of: folder).contains("x-1.png") {
+        try #require(ContinuousClock.now < deadline)
+        usleep(1_000)
+      }
+      process.signal(SIGINT)
+      #expect(process.wait(seconds: 20).status == 130)
+      let files = entries(of: folder)
+      #expect(files.starts(with: ["x-0.png", "x-1.png"]))
+      for file in files { #expect(try Image(png: get("\(folder)/\(file)") ?? [], file: file).width == 56) }
     }
   }
 

@@ -75,7 +75,10 @@ struct UsageTests {
   }
 
   @Test(arguments: [
-    (["MODEL", "--size", "73x56"], "height and width must be multiples of 8, they are 73 and 56\n  The nearest size is 72x56."),
+    (
+      ["MODEL", "--size", "73x56"],
+      "height and width must be multiples of 8, they are 73 and 56\n  The nearest size is 72x56."
+    ),
     (["MODEL", "--precision", "int8"], "unknown precision 'int8'\n  It must be auto, fp32, bf16 or fp16."),
     (["MODEL", "--target", "tpu"], "unknown target 'tpu'\n  This version compiles for cpu only."),
     (["MODEL", "--batch", "0"], "the batch must be in 1 ... 64, it is 0"),

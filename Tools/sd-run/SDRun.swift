@@ -159,11 +159,10 @@ struct SDRun: ParsableCommand {
         if step == 1, range.lowerBound > 0 { bar = ProgressBar("steps", isQuiet: quiet) }
         bar.update(step, of: total, unit: "it")
       case .preview(let picture, _, let image): try files.writePreview(image, picture)
+      case .picture(let index, let picture):
+        try files.write(picture, index, request: request, scheduler: name, model)
+        if !quiet { print(files[index]) }
       }
-    }
-    for (index, picture) in pictures.enumerated() {
-      try files.write(picture, index, request: request, scheduler: name, model)
-      if !quiet { print(files[index]) }
     }
     if let latentsOut { try TensorFile.write(["latents": .joined(pictures.map(\.latents))], to: latentsOut) }
   }

@@ -58,6 +58,7 @@ public struct PlanCompiler: Sendable {
     for component in options.components {
       var part = CompiledComponent(component: component)
       for declared in try declare(component, sizes: sizes) {
+        if let stop = Interruption.error { throw stop }
         try part.add(declared, precision: precision, options, device, &report)
         info.declaredFlops[declared.name] = declared.graph.flops
       }

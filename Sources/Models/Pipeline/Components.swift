@@ -57,9 +57,7 @@ public final class UNetModel {
     sample: Tensor, timestep: Tensor, encoderHiddenStates: Tensor
   ) throws(SDError) -> Tensor {
     guard sample.type.rank == 4 else { throw SDError(.usage, "sample must be [B, C, h, w], it is \(sample.type)") }
-    let inputs = [
-      "sample": sample.channelsLast, "timestep": timestep, "encoder_hidden_states": encoderHiddenStates,
-    ]
+    let inputs = ["sample": sample, "timestep": timestep, "encoder_hidden_states": encoderHiddenStates]
     return try session.runRows(inputs, output: "out", rate: .step).channelsFirst
   }
 }
@@ -77,7 +75,7 @@ public final class VAEDecoderModel {
   /// - Throws: `SDError` (usage) for other shapes.
   public func callAsFunction(_ latent: Tensor) throws(SDError) -> Tensor {
     guard latent.type.rank == 4 else { throw SDError(.usage, "latent must be [B, C, h, w], it is \(latent.type)") }
-    return try session.runRows(["latent": latent.channelsLast], output: "decoded", rate: .step).channelsFirst
+    return try session.runRows(["latent": latent], output: "decoded", rate: .step).channelsFirst
   }
 }
 
@@ -95,7 +93,7 @@ public final class VAEEncoderModel {
   /// - Throws: `SDError` (usage) for other shapes.
   public func callAsFunction(_ image: Tensor) throws(SDError) -> (mean: Tensor, logvar: Tensor) {
     guard image.type.rank == 4 else { throw SDError(.usage, "image must be [B, 3, H, W], it is \(image.type)") }
-    let outputs = try session.runRows(["image": image.channelsLast], outputs: ["mean", "logvar"], rate: .step)
+    let outputs = try session.runRows(["image": image], outputs: ["mean", "logvar"], rate: .step)
     var logvar = outputs[1].channelsFirst
     logvar.values = logvar.values.map { $0.isNaN ? $0 : min(max($0, -30), 20) }
     return (outputs[0].channelsFirst, logvar)
@@ -104,26 +102,29 @@ public final class VAEEncoderModel {
 
 extension GraphSession {
   /// Runs any number of rows in chunks of the compiled batch; rows of the last chunk that are not there repeat the
-  /// last one that is.
+  /// last one that is. Inputs of four dimensions are pictures or latents with their channels first, as in PyTorch.
   func runRows(_ inputs: [String: Tensor], output: String, rate: Rate) throws(SDError) -> Tensor {
     try runRows(inputs, outputs: [output], rate: rate)[0]
   }
 
   /// As `runRows(_:output:rate:)`, with several outputs.
   func runRows(_ inputs: [String: Tensor], outputs: [String], rate: Rate) throws(SDError) -> [Tensor] {
-    let total = inputs.values.first?.shape.first ?? 0
+    let total = inputs.values.map { $0.shape.first ?? 0 }.max() ?? 0
     var chunk = 1
+    var arranged: [String: Tensor] = [:]
     for (name, tensor) in inputs.sorted(by: { $0.key < $1.key }) {
       guard let type = type(of: name) else { continue }
-      guard tensor.shape.dropFirst() == type.shape.dropFirst(), tensor.shape.first == total, total > 0 else {
-        let row = type.shape.dropFirst().map { ", \($0)" }.joined()
-        throw SDError(.usage, "'\(name)' must be [\(total > 0 ? "\(total)" : "B")\(row)] in rows, it is \(tensor.type)")
+      let row = type.rank == 4 ? [type.shape[3], type.shape[1], type.shape[2]] : Array(type.shape.dropFirst())
+      guard Array(tensor.shape.dropFirst()) == row, tensor.shape.first == total, total > 0 else {
+        let required = ([total > 0 ? "\(total)" : "B"] + row.map(String.init)).joined(separator: ", ")
+        throw SDError(.usage, "'\(name)' must be [\(required)], it is \(tensor.type)")
       }
+      arranged[name] = type.rank == 4 ? tensor.channelsLast : tensor
       chunk = type.shape[0]
     }
     var results = [[Float]](repeating: [], count: outputs.count)
     for start in stride(from: 0, to: total, by: chunk) {
-      for (name, tensor) in inputs { write(name, tensor.rows(start, chunk)) }
+      for (name, tensor) in arranged { write(name, tensor.rows(start, chunk)) }
       for lower in Rate.allCases where lower <= rate { try run(lower) }
       for (index, name) in outputs.enumerated() {
         let values = read(name)

@@ -53,6 +53,8 @@ public final class StableDiffusion {
     case step(Int, of: Int, pictures: Range<Int>)
     /// A picture as it looks after a step.
     case preview(picture: Int, step: Int, Image)
+    /// A picture is done: its number, from 0, and what it is.
+    case picture(Int, Picture)
   }
 
   /// The plan.
@@ -168,6 +170,7 @@ public final class StableDiffusion {
     var pictures: [Picture] = []
     for run in runs {
       pictures.append(Picture(seed: run.seed, image: try decode(run.sample), latents: latents(run.sample)))
+      try observe(.picture(run.picture, pictures[pictures.count - 1]))
     }
     return pictures
   }

@@ -73,6 +73,10 @@ package struct PlanWriter: ~Copyable {
     prologue.put(crc32c(prologue.bytes))
     let head = prologue.bytes + table.bytes
     try head.span.bytes.withUnsafeBytes { (data) throws(SDError) in try file.write(data, at: 0) }
+    if end > file.size {  // an empty last section has written nothing
+      let last: [UInt8] = [0]
+      try last.span.bytes.withUnsafeBytes { (data) throws(SDError) in try file.write(data, at: end - 1) }
+    }
     try file.commit()
     return id
   }

@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphIR
+import TestSupport
 import Testing
 
 /// The bytes of a safetensors file: length, header, `data` bytes 0, 1, 2 ...

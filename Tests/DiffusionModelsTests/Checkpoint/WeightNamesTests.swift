@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphIR
+import TestSupport
 import Testing
 
 struct WeightNamesTests {

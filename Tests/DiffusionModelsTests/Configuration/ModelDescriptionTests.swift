@@ -1,6 +1,7 @@
 import DiffusionModels
 import GraphIR
 import GraphRuntime
+import TestSupport
 import Testing
 
 struct ModelDescriptionTests {

@@ -1,6 +1,7 @@
 import DiffusionModels
 import GraphIR
 import GraphRuntime
+import TestSupport
 import Testing
 
 struct UNetConfigurationTests {
@@ -23,7 +24,7 @@ struct UNetConfigurationTests {
   }
 
   private func failure(_ members: JSON) -> SDError? {
-    DiffusionModelsTests.failure { try read(members) }
+    TestSupport.failure { try read(members) }
   }
 
   @Test func defaultsAreThoseOfTheClass() throws {

@@ -62,13 +62,14 @@ struct StableDiffusionTests {
       case .preview(let picture, let step, let image):
         log.append("preview of \(picture) at \(step)")
         previews.append(image)
+      case .picture(let index, let picture): log.append("picture \(index) of seed \(picture.seed)")
       }
     }
     let one = { (picture: Int) in
       (1...5).flatMap { step in
         ["step \(step)/5 of \(picture)..<\(picture + 1)"]
           + (step % 2 == 0 ? ["preview of \(picture) at \(step)"] : [])
-      }
+      } + ["picture \(picture) of seed \(picture)"]
     }
     #expect(log == ["ignored horse horse horse horse horse "] + one(0) + one(1))
     #expect(previews.allSatisfy { $0.width == 56 && $0.height == 72 })
@@ -110,14 +111,21 @@ struct StableDiffusionTests {
     }
     let sample = Tensor.random([2, 4, 9, 7], seed: 1)
     let (unet, timesteps) = (try compiled.unet(), Tensor([2], [1, 2]))
-    refuse("'encoder_hidden_states' must be [2, 77, 16] in rows, it is f32[1, 77, 16]") {
+    refuse("'encoder_hidden_states' must be [2, 77, 16], it is f32[1, 77, 16]") {
       try unet(sample: sample, timestep: timesteps, encoderHiddenStates: states)
     }
     refuse("sample must be [B, C, h, w], it is f32[2]") {
       try unet(sample: timesteps, timestep: timesteps, encoderHiddenStates: states)
     }
-    refuse("'latent' must be [1, 9, 7, 4] in rows, it is f32[1, 9, 7, 5]") {
+    refuse("'latent' must be [1, 4, 9, 7], it is f32[1, 5, 9, 7]") {
       try compiled.vaeDecoder()(Tensor.random([1, 5, 9, 7], seed: 1))
+    }
+    refuse("'timestep' must be [2], it is f32[2, 1]") {
+      try unet(
+        sample: sample, timestep: Tensor([2, 1], [1, 2]), encoderHiddenStates: .joined([states, states]))
+    }
+    refuse("'latent' must be [B, 4, 9, 7], it is f32[0, 4, 9, 7]") {
+      try compiled.vaeDecoder()(Tensor([0, 4, 9, 7], []))
     }
     refuse("image must be [B, 3, H, W], it is f32[3, 72, 56]") {
       try compiled.vaeEncoder()(Tensor.random([3, 72, 56], seed: 1)).mean

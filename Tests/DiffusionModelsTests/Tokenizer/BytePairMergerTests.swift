@@ -1,5 +1,5 @@
-import TestSupport
 import GraphIR
+import TestSupport
 import Testing
 
 @testable import DiffusionModels

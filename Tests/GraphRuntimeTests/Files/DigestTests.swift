@@ -1,5 +1,6 @@
 import GraphIR
 import GraphRuntime
+import TestSupport
 import Testing
 
 struct DigestTests {

@@ -1,6 +1,7 @@
 import CKernels
 import Glibc
 import GraphRuntime
+import TestSupport
 import Testing
 
 /// Signals go to a child process, whose only calls are C functions that are safe between `fork` and `_exit`.

@@ -1,6 +1,7 @@
 import Glibc
 import GraphIR
 import GraphRuntime
+import TestSupport
 import Testing
 
 struct MappedFileTests {

@@ -24,19 +24,23 @@ struct PlanBytes {
 
   /// Opens the bytes as a file called `x.sdplan`; returns what it says instead of its path: `PLAN`.
   func open(mapped: Bool = true) throws(SDError) -> PlanFile {
-    let file = try Result { try withTemporaryFolder { folder in
-      let path = "\(folder)/x.sdplan"
-      put(bytes, path)
-      return Result { () throws(SDError) in try PlanFile(path, mapped: mapped) }.mapError {
-        SDError($0.code, $0.message.replacing(path, with: "PLAN"), hint: $0.hint)
+    let file = try Result {
+      try withTemporaryFolder { folder in
+        let path = "\(folder)/x.sdplan"
+        put(bytes, path)
+        return Result { () throws(SDError) in try PlanFile(path, mapped: mapped) }.mapError {
+          SDError($0.code, $0.message.replacing(path, with: "PLAN"), hint: $0.hint)
+        }
       }
-    }}.mapError { SDError(.resources, "\($0)") }.get()
+    }.mapError { SDError(.resources, "\($0)") }.get()
     return try file.get()
   }
 
   /// Overwrites an integer field, little-endian.
   mutating func set<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
-    for index in 0..<MemoryLayout<Value>.size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+    for index in 0..<MemoryLayout<Value>.size {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+    }
   }
 
   /// Where a field of entry `index` of the section table lies.

@@ -58,12 +58,16 @@ struct WeightTableTests {
   }
 
   /// One member changed or missing at a time.
-  @Test(arguments: [
-    ("name", nil), ("name", 3), ("dtype", "f64"), ("dtype", nil), ("shape", [5, "3"]), ("shape", [5, -3]), ("shape", nil),
-    ("shape", [2_147_483_648]), ("shape", [1_073_741_824, 1_073_741_824, 1_073_741_824]), ("shape", [1, 1, 1, 1, 1, 1, 1, 1, 1]),
-    ("shape", [5, 4]), ("layout", "panel64"), ("layout", "panel32.gated"), ("offset", -64), ("offset", 1), ("offset", 64),
-    ("offset", 9_223_372_036_854_775_744), ("offset", nil), ("sha256", "12"), ("sha256", nil),
-  ] as [(String, JSON?)])
+  @Test(
+    arguments: [
+      ("name", nil), ("name", 3), ("dtype", "f64"), ("dtype", nil), ("shape", [5, "3"]), ("shape", [5, -3]),
+      ("shape", nil),
+      ("shape", [2_147_483_648]), ("shape", [1_073_741_824, 1_073_741_824, 1_073_741_824]),
+      ("shape", [1, 1, 1, 1, 1, 1, 1, 1, 1]),
+      ("shape", [5, 4]), ("layout", "panel64"), ("layout", "panel32.gated"), ("offset", -64), ("offset", 1),
+      ("offset", 64),
+      ("offset", 9_223_372_036_854_775_744), ("offset", nil), ("sha256", "12"), ("sha256", nil),
+    ] as [(String, JSON?)])
   func entriesThatAreNotValid(member: String, value: JSON?) throws {
     try withPlan { _, table in
       let list = try #require(table.json.array)
