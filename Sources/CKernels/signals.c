@@ -40,7 +40,9 @@ void ck_catch_signals(void) {
   const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   for (int i = 0; i < 3; i++) {
     struct sigaction action, old;
-    if (sigaction(numbers[i], NULL, &old) != 0 || old.sa_handler == SIG_IGN) continue;
+    // nohup ignores SIGHUP and means it; a shell that ignores SIGINT for a background job does not mean `kill -INT`.
+    if (sigaction(numbers[i], NULL, &old) != 0) continue;
+    if (numbers[i] == SIGHUP && old.sa_handler == SIG_IGN) continue;
     memset(&action, 0, sizeof action);
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;

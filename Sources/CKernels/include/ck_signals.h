@@ -3,7 +3,7 @@
 #define CK_SIGNALS_H
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a flag. The second one removes the registered temporary files and ends the
-/// process with 128 + its number. A signal that is ignored at the call stays ignored.
+/// process with 128 + its number. SIGHUP stays ignored where it is (nohup).
 ///
 /// SIGBUS, which a mapped file raises when somebody cuts it short, ends the process with a sentence and 3, the code of
 /// damaged input.

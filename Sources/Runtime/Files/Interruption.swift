@@ -5,7 +5,7 @@ package import GraphIR
 /// installs no handler.
 package enum Interruption {
   /// From now on the first of these signals only sets `signal`; the second removes the temporary files of all
-  /// `AtomicFile`s and ends the process with 128 + its number. A signal that is ignored stays ignored (nohup).
+  /// `AtomicFile`s and ends the process with 128 + its number. SIGHUP stays ignored where it is (nohup).
   package static func `catch`() { ck_catch_signals() }
 
   /// The number of the signal that arrived, nil if none did.

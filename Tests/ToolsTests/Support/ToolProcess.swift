@@ -77,7 +77,8 @@ final class ToolProcess {
       status: ended == 0 ? status >> 8 & 0xFF : 128 + ended, output: text("output"), errors: text("errors"))
   }
 
-  private static func path(of name: String) throws -> String {
+  /// Where a tool is: beside the test bundle.
+  static func path(of name: String) throws -> String {
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(filePath: tests).deletingLastPathComponent().appending(path: name).path
   }
