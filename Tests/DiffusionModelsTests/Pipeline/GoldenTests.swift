@@ -2,6 +2,7 @@ import DiffusionModels
 import Foundation
 import GraphIR
 import GraphPasses
+import GraphRuntime
 import TestSupport
 import Testing
 
@@ -9,13 +10,25 @@ import Testing
 struct GoldenTests {
   private static let limits: [Precision: Double] = [.fp32: 1e-10, .fp16: 1e-5, .bf16: 5e-4]
 
-  /// One forward of each component. In 16 bits the error is also at most twice PyTorch's own in that type.
+  /// One forward of each component, with all instruction sets of this processor. In 16 bits the error is also at most
+  /// twice PyTorch's own in that type.
   @Test(arguments: MicroModel.all, Precision.allCases)
   func forwards(model: MicroModel, precision: Precision) throws {
     let golden = try model.golden()
-    let compiled = try model.compiled(.init(precision))
+    for cpu in CPU.Level.allCases.compactMap({ try? CPU($0) }) {
+      var options = CompiledModel.Options()
+      options.cpu = cpu
+      for (name, output) in try forwards(model.compiled(.init(precision), options), golden) {
+        let own = golden.rounding[precision]?[name] ?? .infinity
+        let limit = try #require(Self.limits[precision])
+        expectClose(output, try golden.tensor(name), nmse: min(limit, 2 * own))
+      }
+    }
+  }
+
+  private func forwards(_ compiled: CompiledModel, _ golden: Golden) throws -> [String: Tensor] {
     let latent = try compiled.vaeEncoder()(golden.tensor("vae.image"))
-    let outputs = [
+    return [
       "text.last_hidden_state": try compiled.textEncoder()(golden.tensor("text.input_ids")),
       "unet.out": try compiled.unet()(
         sample: golden.tensor("unet.sample"), timestep: golden.tensor("unet.timestep"),
@@ -23,11 +36,6 @@ struct GoldenTests {
       "vae.decoded": try compiled.vaeDecoder()(golden.tensor("vae.latent")),
       "vae.mean": latent.mean, "vae.logvar": latent.logvar,
     ]
-    for (name, output) in outputs {
-      let own = golden.rounding[precision]?[name] ?? .infinity
-      let limit = try #require(Self.limits[precision])
-      expectClose(output, try golden.tensor(name), nmse: min(limit, 2 * own))
-    }
   }
 
   /// Whole runs in float32, from the prompt and the seed to latents and picture.
