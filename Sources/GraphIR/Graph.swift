@@ -162,9 +162,7 @@ public struct Graph: Sendable {
   /// Floating-point operations of one evaluation; `Int.max` when they are more.
   public var flops: Int {
     nodes.reduce(0) { sum, node in
-      let flops = node.op.flops(operands: node.operands.map { type(of: $0) }, results: node.types)
-      let (total, overflow) = sum.addingReportingOverflow(flops)
-      return overflow ? .max : total
+      saturatingSum(sum, node.op.flops(operands: node.operands.map { type(of: $0) }, results: node.types))
     }
   }
 }

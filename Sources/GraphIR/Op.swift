@@ -68,6 +68,12 @@ package func saturatingProduct(_ factors: Int...) -> Int {
   }
 }
 
+/// The sum of terms ≥ 0; `Int.max` when it is larger.
+package func saturatingSum(_ a: Int, _ b: Int) -> Int {
+  let (value, overflow) = a.addingReportingOverflow(b)
+  return overflow ? .max : value
+}
+
 extension Op {
   /// Zero.
   public func flops(operands: [TensorType], results: [TensorType]) -> Int { 0 }

@@ -64,6 +64,7 @@ private struct Lowering {
   private var weights: [Program.Weight: Int] = [:]
   private var pendingWeights: [ValueID: Parameter] = [:]
   private var directOutputs: [ValueID: Int] = [:]
+  private var totalBytes = 0
 
   init(graph: Graph, library: any KernelLibrary, source: Graph) {
     self.graph = graph
@@ -118,6 +119,8 @@ private struct Lowering {
     }
     let weight = Program.Weight(name: parameter.name, type: parameter.type, layout: layout)
     if weights[weight] == nil {
+      // A layout pads to at most 32 times the size.
+      try count(saturatingProduct(32, parameter.type.byteCount))
       weights[weight] = program.weights.count
       program.weights.append(weight)
     }
@@ -140,7 +143,7 @@ private struct Lowering {
     var results: [Program.Operand] = []
     for (index, type) in node.types.enumerated() {
       let value = ValueID(id, index)
-      let place = directOutputs[value].map { Program.Place.output($0) } ?? newBuffer(type)
+      let place = if let index = directOutputs[value] { Program.Place.output(index) } else { try newBuffer(type) }
       let result = dense(place, type)
       values[value] = result
       results.append(result)
@@ -156,7 +159,16 @@ private struct Lowering {
     program.buffers[index].last = max(program.buffers[index].last, program.steps.count)
   }
 
-  private mutating func newBuffer(_ type: TensorType) -> Program.Place {
+  /// Refuses tensors whose sizes no machine has, so that no later sum of bytes can overflow.
+  private mutating func count(_ bytes: Int) throws(SDError) {
+    totalBytes = saturatingSum(totalBytes, bytes)
+    guard totalBytes < 1 << 56 else {
+      throw SDError(.resources, "graph '\(graph.name)' needs more than 2^56 bytes")
+    }
+  }
+
+  private mutating func newBuffer(_ type: TensorType) throws(SDError) -> Program.Place {
+    try count(type.byteCount)
     let step = program.steps.count
     program.buffers.append(
       Program.Buffer(byteCount: MemoryPlanner.aligned(type.byteCount), first: step, last: step))
@@ -205,7 +217,7 @@ private struct Lowering {
     _ op: any Op, _ operand: Program.Operand, _ node: Graph.Node
   ) throws(SDError) -> Program.Operand {
     let type = try op.types(of: [operand.type])[0]
-    let result = dense(newBuffer(type), type)
+    let result = dense(try newBuffer(type), type)
     try copy(operand, to: result, node, with: op)
     return result
   }

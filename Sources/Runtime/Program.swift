@@ -82,7 +82,7 @@ package struct Program: Sendable {
     package var flops: Int
 
     /// Bytes that it must read and write at least once.
-    package var bytes: Int { (operands + results).reduce(0) { $0 + $1.type.byteCount } }
+    package var bytes: Int { (operands + results).reduce(0) { saturatingSum($0, $1.type.byteCount) } }
   }
 
   /// The graph that it computes.
@@ -109,5 +109,5 @@ package struct Program: Sendable {
   /// Bytes that every thread needs for itself.
   package var scratchBytes: Int { steps.reduce(0) { max($0, $1.kernel.scratchBytes) } }
   /// Floating-point operations of one run.
-  package var flops: Int { steps.reduce(0) { $0 + $1.flops } }
+  package var flops: Int { steps.reduce(0) { saturatingSum($0, $1.flops) } }
 }

@@ -62,13 +62,19 @@ public struct TensorView: @unchecked Sendable {
     }
   }
 
+  /// The integer part, held in the range of integers; zero for NaN.
+  private static func integer(_ value: Float) -> Int {
+    if value.isNaN { return 0 }
+    return value >= 0x1p63 ? .max : value < -0x1p63 ? .min : Int(value)
+  }
+
   private static func store(_ value: Float, _ row: UnsafeMutableRawPointer, _ column: Int, _ dtype: DType) {
     switch dtype {
     case .f32: row.storeBytes(of: value, toByteOffset: 4 * column, as: Float.self)
     case .f16: row.storeBytes(of: Float16(value), toByteOffset: 2 * column, as: Float16.self)
     case .bf16: row.storeBytes(of: value.bf16, toByteOffset: 2 * column, as: UInt16.self)
-    case .i32: row.storeBytes(of: Int32(clamping: Int(value)), toByteOffset: 4 * column, as: Int32.self)
-    case .i64: row.storeBytes(of: Int64(value), toByteOffset: 8 * column, as: Int64.self)
+    case .i32: row.storeBytes(of: Int32(clamping: integer(value)), toByteOffset: 4 * column, as: Int32.self)
+    case .i64: row.storeBytes(of: Int64(integer(value)), toByteOffset: 8 * column, as: Int64.self)
     }
   }
 }

@@ -35,6 +35,17 @@ struct OutputFileTests {
       "cannot write /dev/full: it is a device, pipe or socket")
   }
 
+  @Test func oneFileTwice() throws {
+    let hint = "\n  Every file that is read or written must be one of its own."
+    try expectRefusal("sd-run", [plan, "--prompt", "x", "-o", plan], 2, "'\(plan)' is named twice\(hint)")
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        "sd-run", [plan, "--prompt", "x", "-o", "\(folder)/a", "--latents-out", "\(folder)/a"], 2,
+        "'\(folder)/a' is named twice\(hint)")
+      #expect(entries(of: folder).isEmpty)
+    }
+  }
+
   /// As root everything is writable, so the tool runs as nobody then.
   @Test(.enabled(if: geteuid() != 0 || canRunAsNobody, "nobody can run the tool"))
   func foldersThatAreNotWritable() throws {

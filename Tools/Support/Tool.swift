@@ -10,17 +10,19 @@ import GraphRuntime
 /// 128 + the signal's number.
 public enum Tool {
   /// Runs a command with the process's arguments and ends the process.
-  public static func main(_ command: (some ParsableCommand).Type) -> Never {
+  ///
+  /// - Parameter rewrite: changes an argument that the parser does not understand as it is.
+  public static func main(_ command: (some ParsableCommand).Type, rewrite: (String) -> String = { $0 }) -> Never {
     Interruption.catch()
-    exit(run(command, Array(CommandLine.arguments.dropFirst())))
+    exit(run(command, CommandLine.arguments.dropFirst().map(rewrite)))
   }
 
   /// Runs a command; returns its exit code.
   package static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> Int32 {
     do {
-      // An option whose value may be left out is more than the parser knows.
-      var parsed = try command.parseAsRoot(arguments.map { $0 == "--stats" ? "--stats=text" : $0 })
+      var parsed = try command.parseAsRoot(arguments)
       try parsed.run()
+      guard fflush(nil) == 0 else { throw SDError(.resources, "cannot write the results to standard output") }
       return 0
     } catch let error as SDError {
       report(command, error.description)

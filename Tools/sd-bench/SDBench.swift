@@ -36,7 +36,7 @@ struct SDBench: ParsableCommand {
   @Option(help: "Threads. (default: one for every processor)")
   var threads: Int?
 
-  @Flag(help: "Print one line of JSON.")
+  @Flag(help: "Print one line of JSON, with --compare one for each instruction set.")
   var json = false
 
   @Flag(help: "Also time the lower instruction sets of this processor, in turns.")
@@ -48,7 +48,7 @@ struct SDBench: ParsableCommand {
     }
     let levels = compare ? CPU.Level.allCases.compactMap { try? CPU($0) } : [try Debug.cpu()]
     for cpu in levels.reversed() {
-      if compare { print("\(cpu.level.rawValue):") }
+      if compare, !json { print("\(cpu.level.rawValue):") }
       try time(on: cpu)
     }
   }
@@ -61,7 +61,7 @@ struct SDBench: ParsableCommand {
     let components =
       try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
     let benchmark = Benchmark(model)
-    var report = Report(components: [], calibratedTFLOPS: 0, peakRSS: 0)
+    var report = Report(cpu: cpu.level.rawValue, components: [], calibratedTFLOPS: 0, peakRSS: 0)
     for component in components {
       let before = model.measuredPeakFLOPS()
       let timing = try benchmark.time(component, runs: runs)
@@ -103,11 +103,13 @@ private struct Report: Encodable {
     }
   }
 
+  var cpu: String
   var components: [Row]
   var calibratedTFLOPS: Double
   var peakRSS: Int
 
   enum CodingKeys: String, CodingKey {
+    case cpu
     case components
     case calibratedTFLOPS = "calibrated_tflops"
     case peakRSS = "peak_rss_bytes"

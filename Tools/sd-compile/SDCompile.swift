@@ -7,7 +7,8 @@ import ToolSupport
 
 @main
 enum Main {
-  static func main() { Tool.main(SDCompile.self) }
+  // An option whose value may be left out is more than the parser knows.
+  static func main() { Tool.main(SDCompile.self) { $0 == "--stats" ? "--stats=text" : $0 } }
 }
 
 /// `sd-compile`: a checkpoint in, a plan file out.
@@ -85,6 +86,7 @@ struct SDCompile: ParsableCommand {
   }
 
   private func modelSource() throws(SDError) -> ModelSource {
+    if tune, !quiet { StandardError.print("note: the CPU has one kernel an operation: there is nothing to tune") }
     guard target == "cpu" else {
       throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu only.")
     }

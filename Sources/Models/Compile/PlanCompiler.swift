@@ -230,7 +230,11 @@ struct CompiledComponent {
     _ declared: DeclaredGraph, precision: Precision, _ options: PlanCompiler.Options, _ device: CPUDevice,
     _ report: inout CompileReport
   ) throws(SDError) {
-    var pipeline = Pipeline(precision: precision, options: options.passes)
+    var passes = options.passes
+    if let dump = passes.dump {
+      passes.dump = { (file, text) throws(SDError) in try dump("\(declared.name).\(file)", text) }
+    }
+    var pipeline = Pipeline(precision: precision, options: passes)
     pipeline.insert(options.extraPasses)
     let optimized = try pipeline.run(declared.graph)
     var parts: [CompileReport.Part] = []

@@ -66,6 +66,7 @@ private final class DenseParameters: WeightSource, @unchecked Sendable {
       return base
     }
     let memory = try HostMemory(byteCount: weight.layout.byteCount(weight.type))
+    defer { extendLifetime(tensor.owner) }
     if let base = tensor.bytes.baseAddress {
       weight.layout.pack(base, as: tensor.dtype, to: memory.base, type: weight.type, threads: threads)
     }

@@ -85,21 +85,21 @@ public final class CompiledModel {
   ///
   /// - Throws: `SDError` (incompatible) when the plan does not have it.
   public func unet(_ size: PictureSize? = nil) throws(SDError) -> UNetModel {
-    try UNetModel(self, chosen(size))
+    try UNetModel(self, chosen(size, for: .unet))
   }
 
   /// The decoder of a picture size.
   ///
   /// - Throws: `SDError` (incompatible) when the plan does not have it.
   public func vaeDecoder(_ size: PictureSize? = nil) throws(SDError) -> VAEDecoderModel {
-    try VAEDecoderModel(self, chosen(size))
+    try VAEDecoderModel(self, chosen(size, for: .vaeDecoder))
   }
 
   /// The encoder of a picture size.
   ///
   /// - Throws: `SDError` (incompatible) when the plan does not have it.
   public func vaeEncoder(_ size: PictureSize? = nil) throws(SDError) -> VAEEncoderModel {
-    try VAEEncoderModel(self, chosen(size))
+    try VAEEncoderModel(self, chosen(size, for: .vaeEncoder))
   }
 
   /// A size of the plan; the first one unless told otherwise.
@@ -119,17 +119,25 @@ public final class CompiledModel {
     return size
   }
 
+  /// The size to run a component at; the component is looked for first.
+  private func chosen(_ size: PictureSize?, for component: Component) throws(SDError) -> PictureSize {
+    guard info.components.contains(component) else { throw lacks(component) }
+    return try chosen(size)
+  }
+
+  private func lacks(_ component: Component) -> SDError {
+    SDError(
+      .incompatible, "'\(file.path)' does not have the component '\(component.rawValue)'",
+      hint: "Compile it with --components all.")
+  }
+
   /// The graphs of a component, parsed, verified and lowered.
   ///
   /// - Throws: `SDError` (incompatible) when the plan does not have the component or needs unknown ops.
   package func programs(_ key: GraphKey) throws(SDError) -> [Rate: Program] {
     if let known = lowered[key] { return known }
     let entries = info.graphs.filter { $0.key == key }
-    guard !entries.isEmpty else {
-      throw SDError(
-        .incompatible, "'\(file.path)' does not have the component '\(key.component.rawValue)'",
-        hint: "Compile it with --components all.")
-    }
+    guard !entries.isEmpty else { throw lacks(key.component) }
     let fallbacks = options.allowFallback ? try storedFallbacks() : [:]
     var programs: [Rate: Program] = [:]
     for entry in entries {
@@ -141,10 +149,16 @@ public final class CompiledModel {
       do throws(SDError) {
         let graph = try GraphText.parse(text, registry: options.registry, fallbacks: fallbacks)
         try Verifier().verify(graph)
+        guard programs[entry.rate] == nil else { throw SDError(.invalid, "it has a graph twice") }
         programs[entry.rate] = try lower(graph, with: device.library)
       } catch {
         throw SDError(error.code, "cannot load '\(file.path)': \(error.message)", hint: error.hint)
       }
+    }
+    do throws(SDError) {
+      try PlanInterface.check(programs, key, info)
+    } catch {
+      throw SDError(error.code, "cannot load '\(file.path)': \(error.message). Recompile it.")
     }
     lowered[key] = programs
     return programs

@@ -49,7 +49,11 @@ package final class PlanWeights: WeightSource, Sendable {
     let memory = try HostMemory(byteCount: weight.layout.byteCount(weight.type))
     weight.layout.pack(
       dense.base, as: weight.type.dtype, to: memory.base, type: weight.type, threads: threads)
-    repacked.withLock { $0[weight] = memory }
-    return UnsafeRawPointer(memory.base)
+    // Somebody else may have been faster; the first copy is the one that pointers were given to.
+    return repacked.withLock { copies in
+      let kept = copies[weight] ?? memory
+      copies[weight] = kept
+      return UnsafeRawPointer(kept.base)
+    }
   }
 }

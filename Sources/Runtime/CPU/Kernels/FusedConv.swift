@@ -9,7 +9,10 @@ extension FusedConv: CPULowerable {
     guard node.isFloat, weights.allSatisfy({ node.isWeight[$0] }), gates.isEmpty || gates == [.gate(.gelu)]
     else { return nil }
     let layout: WeightLayout = gates.isEmpty ? .panel32 : .panel32Gated
-    guard weights.allSatisfy({ layout.accepts(node.operands[$0]) }) else { return nil }
+    // One kernel call sees images or rows, not both, and at least one channel.
+    guard weights.allSatisfy({ layout.accepts(node.operands[$0]) && node.operands[$0].shape[1] > 0 }),
+      Set(weights.map { node.operands[$0].rank }).count == 1
+    else { return nil }
 
     let shapes = ConvArguments(self, node.placeholders)
     let parts = ck_conv_parts(shapes.conv)
