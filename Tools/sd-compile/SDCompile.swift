@@ -57,7 +57,7 @@ struct SDCompile: ParsableCommand {
   @Option(help: "Leave a pass out; may be given several times. --verbose lists the passes.")
   var disablePass: [String] = []
 
-  @Option(help: "Stop rewriting after so many rewrites, to find the one that breaks a model.")
+  @Option(help: "Stop rewriting each graph after so many rewrites, to find the one that breaks a model.")
   var rewriteLimit: Int?
 
   @Option(help: "Write the graph behind every pass that changed it to this folder, as text and as Graphviz.")
