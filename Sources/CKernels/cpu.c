@@ -35,16 +35,6 @@ enum ck_isa ck_detect(void) { return CK_GENERIC; }
 int ck_has_bf16(void) { return 0; }
 #endif
 
-const char *ck_isa_name(enum ck_isa isa) {
-  switch (isa) {
-    case CK_GENERIC: return "generic";
-    case CK_AVX2: return "avx2";
-    case CK_AVX512: return "avx512";
-    case CK_AMX: return "amx";
-  }
-  return NULL;
-}
-
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

@@ -14,7 +14,7 @@ package protocol Executable: AnyObject {
   var program: Program { get }
   /// Runs it once on the bound tensors.
   ///
-  /// - Throws: `SDError` (device) when a kernel fails, or what a meaning throws.
+  /// - Throws: `SDError`: cancelled when it is stopped, numerics under `SD_CHECK_NAN`, and what a meaning throws.
   func run() throws(SDError)
 }
 

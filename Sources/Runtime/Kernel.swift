@@ -8,6 +8,11 @@ public struct KernelSignature: Sendable {
   public let results: [TensorType]
   /// For every operand, whether it is a weight: constant, known when the plan is made.
   public let isWeight: [Bool]
+
+  /// The signature of a node.
+  package init(operands: [TensorType], results: [TensorType], isWeight: [Bool]) {
+    (self.operands, self.results, self.isWeight) = (operands, results, isWeight)
+  }
 }
 
 /// A kernel that a device offers for a node.

@@ -181,4 +181,29 @@ struct LoweringTests {
     #expect(program.steps[0].bytes == 4 * (24 + 30 + 20))
     #expect(program.steps[0].location == "test")
   }
+
+  /// One call of the convolution kernel sees images or rows, and at least one channel; the rest is taken apart.
+  @Test func convolutionsThatTheKernelCannotDo() throws {
+    func kernel(_ weights: [[Int]]) -> CPUKernel? {
+      let operands = weights.flatMap { w in
+        [TensorType(.f32, [1, 4, 4, w[1]]), TensorType(.f32, w)]
+      }
+      let signature = KernelSignature(
+        operands: operands, results: [TensorType(.f32, [1, 4, 4, 8])], isWeight: operands.indices.map { $0 % 2 == 1 })
+      let sources = weights.map { _ in FusedConv.Source() }
+      return FusedConv(sources: sources).cpuKernel(signature, on: .best)
+    }
+    #expect(kernel([[8, 4], [8, 3]]) != nil)
+    #expect(kernel([[8, 4, 1, 1], [8, 3, 1, 1]]) != nil)
+    #expect(kernel([[8, 4], [8, 4, 1, 1]]) == nil)
+    #expect(kernel([[8, 4], [8, 0]]) == nil)
+  }
+
+  /// Any number can be stored as an integer: held in its range, zero for what is not a number.
+  @Test func integersOfAnyNumber() throws {
+    let storage = try TensorStorage(TensorType(.i32, [5]))
+    storage.write([.nan, 3e19, -3e19, .infinity, 7.9])
+    let ends = [Float(Int32.max), Float(Int32.min)]
+    #expect(storage.read() == [0, ends[0], ends[1], ends[0], 7])
+  }
 }

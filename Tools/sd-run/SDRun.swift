@@ -100,7 +100,7 @@ struct SDRun: ParsableCommand {
   @Flag(help: "Run operations that this program does not know through the decompositions stored in the plan.")
   var allowFallback = false
 
-  @Flag(help: "Print nothing but errors.")
+  @Flag(help: "Print nothing but errors and warnings.")
   var quiet = false
 
   mutating func run() throws {

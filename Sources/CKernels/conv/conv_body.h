@@ -109,9 +109,6 @@ static void apply(
     case CK_ACTIVATION:
       activate(sums, w->rows * 32, e->activation);
       break;
-    case CK_SCALE:
-      for (long i = 0; i < w->rows * 32; i += VL) vstore(sums + i, vload(sums + i) * e->scale);
-      break;
     case CK_GATE:
       for (long r = 0; r < w->rows; r++)
         for (int i = 0; i < 16; i += VL) {

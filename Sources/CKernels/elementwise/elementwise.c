@@ -11,9 +11,3 @@ long ck_transpose_parts(const struct ck_transpose *transpose) {
   const long lines = n[0] * n[1] * n[2] * n[3];
   return lines <= 0 || n[4] <= 0 ? 0 : ck_min_long(lines, ck_ceil_div(lines * n[4], CK_ELEMENTWISE_BLOCK));
 }
-
-long ck_gather_check(const struct ck_gather *gather) {
-  for (long r = 0; r < gather->rows; r++)
-    if (ck_gather_id(gather, r) < 0) return r;
-  return -1;
-}

@@ -36,7 +36,6 @@ enum ck_epilogue_kind : int32_t {
   CK_ROW = 1,        ///< + x[n*pitch + column] for all pixels of sample n; pitch 0: one row for all
   CK_RESIDUAL = 2,   ///< + x[m*pitch + column]
   CK_ACTIVATION = 3, ///< activation(value)
-  CK_SCALE = 4,      ///< * scale
   /// value * gelu(gate), halves the columns. Needs conv.gated, at most once. Before it, `column` is the
   /// logical column in 0 ..< columns (gates from columns/2 on); after it, 0 ..< columns/2.
   CK_GATE = 5,
@@ -47,7 +46,6 @@ struct ck_epilogue {
   enum ck_activation activation;  ///< CK_ACTIVATION only
   const void *x;                  ///< CK_BIAS, CK_ROW, CK_RESIDUAL only
   enum ck_dtype dtype;            ///< of x
-  float scale;                    ///< CK_SCALE only
   long pitch;                     ///< CK_ROW, CK_RESIDUAL only, in elements
 };
 
@@ -72,8 +70,5 @@ long ck_conv_parts(const struct ck_conv *conv);
 
 /// Scratch bytes of one running thread.
 size_t ck_conv_scratch(const struct ck_conv *conv);
-
-/// Multiply-adds counted as two operations each, padding taps included: 2 * rows * K * columns.
-double ck_conv_flops(const struct ck_conv *conv);
 
 #endif

@@ -16,9 +16,6 @@ enum ck_isa ck_detect(void);
 /// 1 if the processor multiplies bfloat16 itself (AVX512-BF16, or AMX, which comes with it).
 int ck_has_bf16(void);
 
-/// "generic", "avx2", "avx512", "amx"; NULL for any other value.
-const char *ck_isa_name(enum ck_isa isa);
-
 /// Measured peak of one thread in FLOP/s: a loop of independent f32 fused multiply-adds (generic: the
 /// compiler's multiply and add) in registers, repeated for `seconds`; the best of its rounds. `isa` must
 /// not exceed ck_detect().

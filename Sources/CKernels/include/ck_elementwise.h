@@ -102,7 +102,7 @@ struct ck_upsample_nearest {
 };
 
 /// Arguments of `gather`: y[r] = table[ids[r]] as rows. An id outside 0 ..< table_rows reads nothing: its
-/// row of y becomes NaN. Ask `ck_gather_check` first for a worded error.
+/// row of y becomes NaN.
 struct ck_gather {
   const void *table;  ///< [table_rows, columns]
   const void *ids;    ///< [rows], i32 or i64
@@ -111,8 +111,5 @@ struct ck_gather {
   long table_pitch, y_pitch;
   long table_rows, rows, columns;
 };
-
-/// Index of the first id outside 0 ..< table_rows, or -1.
-long ck_gather_check(const struct ck_gather *gather);
 
 #endif

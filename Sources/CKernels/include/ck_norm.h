@@ -21,9 +21,6 @@ struct ck_channel_statistics {
   long statistics_parts;
 };
 
-/// A good number of statistics parts for images of `rows` pixels: 1 ... 64, from the shape alone.
-long ck_statistics_parts(long rows);
-
 /// Parts of a `channel_statistics` call. No scratch.
 long ck_channel_statistics_parts(const struct ck_channel_statistics *statistics);
 

@@ -1,8 +1,6 @@
 // Parts and scratch of the normalizations: functions of shapes, the same for all instruction sets.
 #include "norm_plan.h"
 
-long ck_statistics_parts(long rows) { return ck_max_long(1, ck_min_long(64, rows / 128)); }
-
 long ck_channel_statistics_parts(const struct ck_channel_statistics *statistics) {
   return statistics->samples * statistics->statistics_parts;
 }
