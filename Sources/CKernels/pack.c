@@ -3,6 +3,8 @@
 // stays NaN).
 #include "include/ck_pack.h"
 
+#include <stdbool.h>
+
 #include "vector/scalar.h"
 
 size_t ck_dtype_size(enum ck_dtype dtype) {
@@ -18,8 +20,11 @@ size_t ck_dtype_size(enum ck_dtype dtype) {
 
 long ck_panels(long columns, int gated) { return gated ? (columns / 2 + 15) / 16 : (columns + 31) / 32; }
 
-size_t ck_packed_count(long columns, long channels, long kernel_h, long kernel_w, int gated) {
-  return (size_t)ck_panels(columns, gated) * (size_t)(kernel_h * kernel_w * channels) * 32;
+size_t ck_packed_count(
+  long columns, long channels, long kernel_h, long kernel_w, int gated, enum ck_dtype dtype)
+{
+  const long run = dtype == CK_BF16 ? ck_packed_run(channels, kernel_w) : kernel_w * channels;
+  return (size_t)ck_panels(columns, gated) * (size_t)(kernel_h * run) * 32;
 }
 
 long ck_pack_parts(const struct ck_pack *pack) { return ck_panels(pack->columns, pack->gated); }
@@ -31,36 +36,40 @@ static long column_of(const struct ck_pack *p, long panel, int lane) {
   return value >= p->columns / 2 ? -1 : lane < 16 ? value : p->columns / 2 + value;
 }
 
+/// Index of (k, lane) within a kernel line of a panel.
+static long packed_index(enum ck_dtype dtype, long k, int lane) {
+  return dtype == CK_BF16 ? k / 2 * 64 + lane * 2 + k % 2 : k * 32 + lane;
+}
+
+/// Packs (or unpacks) the panels of a part.
+static void move_panels(const struct ck_pack *p, long part, long parts, bool pack) {
+  const enum ck_dtype dtype = pack ? p->destination_dtype : p->source_dtype;
+  const long panels = ck_panels(p->columns, p->gated), taps = p->kernel_w * p->channels;
+  const long run = dtype == CK_BF16 ? ck_packed_run(p->channels, p->kernel_w) : taps;
+  for (long panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
+    for (long line = 0; line < p->kernel_h; line++)
+      for (int lane = 0; lane < 32; lane++) {
+        const long column = column_of(p, panel, lane), first = (panel * p->kernel_h + line) * run * 32;
+        if (column < 0 && !pack) continue;
+        for (long kx = 0; column >= 0 && kx < p->kernel_w; kx++)
+          for (long c = 0; c < p->channels; c++) {
+            const long packed = first + packed_index(dtype, kx * p->channels + c, lane);
+            const long dense =
+              column * p->column_stride + c * p->channel_stride + (line * p->kernel_w + kx) * p->tap_stride;
+            if (pack) ck_move(p->destination, dtype, packed, p->source, p->source_dtype, dense);
+            else ck_move(p->destination, p->destination_dtype, dense, p->source, dtype, packed);
+          }
+        for (long k = column < 0 ? 0 : taps; pack && k < run; k++)
+          ck_put(p->destination, dtype, first + packed_index(dtype, k, lane), 0);
+      }
+}
+
 void ck_pack_panels(const void *arguments, long part, long parts, void *scratch) {
   (void)scratch;
-  const struct ck_pack *p = arguments;
-  const long panels = ck_panels(p->columns, p->gated), taps = p->kernel_h * p->kernel_w;
-  for (long panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
-    for (int lane = 0; lane < 32; lane++) {
-      const long column = column_of(p, panel, lane);
-      for (long tap = 0; tap < taps; tap++)
-        for (long c = 0; c < p->channels; c++) {
-          const long to = ((panel * taps + tap) * p->channels + c) * 32 + lane;
-          const long from = column * p->column_stride + c * p->channel_stride + tap * p->tap_stride;
-          if (column < 0) ck_put(p->destination, p->destination_dtype, to, 0);
-          else ck_move(p->destination, p->destination_dtype, to, p->source, p->source_dtype, from);
-        }
-    }
+  move_panels(arguments, part, parts, true);
 }
 
 void ck_unpack_panels(const void *arguments, long part, long parts, void *scratch) {
   (void)scratch;
-  const struct ck_pack *p = arguments;
-  const long panels = ck_panels(p->columns, p->gated), taps = p->kernel_h * p->kernel_w;
-  for (long panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
-    for (int lane = 0; lane < 32; lane++) {
-      const long column = column_of(p, panel, lane);
-      if (column < 0) continue;
-      for (long tap = 0; tap < taps; tap++)
-        for (long c = 0; c < p->channels; c++) {
-          const long from = ((panel * taps + tap) * p->channels + c) * 32 + lane;
-          const long to = column * p->column_stride + c * p->channel_stride + tap * p->tap_stride;
-          ck_move(p->destination, p->destination_dtype, to, p->source, p->source_dtype, from);
-        }
-    }
+  move_panels(arguments, part, parts, false);
 }

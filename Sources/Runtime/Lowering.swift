@@ -119,8 +119,8 @@ private struct Lowering {
     }
     let weight = Program.Weight(name: parameter.name, type: parameter.type, layout: layout)
     if weights[weight] == nil {
-      // A layout pads to at most 32 times the size.
-      try count(saturatingProduct(32, parameter.type.byteCount))
+      // A layout pads to at most 1,024 times the size.
+      try count(saturatingProduct(1024, parameter.type.byteCount))
       weights[weight] = program.weights.count
       program.weights.append(weight)
     }

@@ -5,7 +5,8 @@ package import GraphIR
 package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   /// As in the checkpoint.
   case dense
-  /// Panels of 32 output columns, for `FusedConv`: `[⌈O / 32⌉][kh · kw · C][32]`.
+  /// Panels of 32 output columns, for `FusedConv`: `[⌈O / 32⌉][kh · kw · C][32]`, in bf16 with the k in pairs,
+  /// `[⌈O / 32⌉][kh · ⌈kw · C / 32⌉ · 16][32][2]`.
   case panel32
   /// As `panel32`, with 16 values and their 16 gates in a panel.
   case panel32Gated = "panel32.gated"
@@ -17,7 +18,7 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     case .panel32, .panel32Gated:
       ck_packed_count(
         type.shape[0], type.shape[1], type.rank == 4 ? type.shape[2] : 1, type.rank == 4 ? type.shape[3] : 1,
-        self == .panel32Gated ? 1 : 0) * type.dtype.size
+        self == .panel32Gated ? 1 : 0, type.dtype.ck) * type.dtype.size
     }
   }
 

@@ -7,6 +7,7 @@
 // pointers in place of im2col).
 
 #include "../vector/micro.h"
+#include "conv_columns.h"
 
 /// What one part works on.
 struct work {
@@ -58,27 +59,6 @@ static void point_rows(
   }
 }
 
-/// The two halves of a panel: their first logical columns and how many of their 16 exist.
-struct halves {
-  long column[2], count[2];
-};
-
-CK_INLINE long clamp16(long n) { return n < 0 ? 0 : n > 16 ? 16 : n; }
-
-static struct halves halves_of(const struct ck_conv *c, long panel) {
-  const long n = c->columns, value = panel * 16, column = panel * 32, gates = clamp16(n / 2 - value);
-  if (c->gated) return (struct halves){{value, n / 2 + value}, {gates, gates}};
-  return (struct halves){{column, column + 16}, {clamp16(n - column), clamp16(n - column - 16)}};
-}
-
-/// to[32] = the panel's columns of a row at x, zero where there is none.
-CK_INLINE void load_columns(float *to, const void *x, enum ck_dtype dtype, const struct halves *h) {
-  for (int i = 0; i < 2; i++) {
-    if (h->count[i] < 16) memset(to + 16 * i, 0, 64);
-    if (h->count[i] > 0) load_row(to + 16 * i, element(x, dtype, h->column[i]), dtype, h->count[i]);
-  }
-}
-
 CK_INLINE void add32(float *sum, const float *x) {
   for (int i = 0; i < 32; i += VL) vstore(sum + i, vload(sum + i) + vload(x + i));
 }
@@ -115,7 +95,7 @@ static void apply(
           float *value = sums + r * 32 + i;
           vstore(value, vload(value) * vgelu(vload(value + 16)));
         }
-      *h = (struct halves){{panel * 16, 0}, {h->count[0], 0}};
+      *h = gated_halves(panel, h);
       break;
   }
 }
@@ -147,6 +127,35 @@ CK_INLINE void fetch_results(const struct work *w, long panel, long row) {
   }
 }
 
+/// First element of the weights of a tap's channel `from` in a panel.
+CK_INLINE long weights_index(const struct ck_source *s, long panel, long tap, long from) {
+  const long line = tap / s->kernel_w, k = tap % s->kernel_w * s->channels + from;
+  return ((panel * s->kernel_h + line) * ck_weights_run(s) + k) * 32;
+}
+
+/// A chunk of a panel's weights as f32 [taps * length][32]: where it is, or widened.
+static const float *wide_weights(
+  const struct work *w, const struct ck_source *s, long panel, long first_tap, long taps, long from, long length)
+{
+  const long start = weights_index(s, panel, first_tap, from);
+  if (s->weights_dtype == CK_F32) return element(s->weights, CK_F32, start);
+  if (s->weights_dtype == CK_F16) {
+    load_row(w->b, element(s->weights, CK_F16, start), CK_F16, taps * length * 32);
+    return w->b;
+  }
+  for (long t = 0; t < taps; t++) {
+    // A kernel line may begin in the middle of a pair: k counts from the start of the line.
+    const long at = (first_tap + t) % s->kernel_w * s->channels + from;
+    const uint16_t *line = element(s->weights, CK_BF16, weights_index(s, panel, first_tap + t, from) - at * 32);
+    for (long k = 0; k < length; k++) {
+      const uint16_t *pairs = line + (at + k) / 2 * 64;
+      for (int lane = 0; lane < 32; lane += VL)
+        vstore(w->b + (t * length + k) * 32 + lane, vload_half_of_pairs(pairs + 2 * lane, (at + k) % 2));
+    }
+  }
+  return w->b;
+}
+
 /// Adds one chunk of K to the sums of all panels, and finishes each after the last while it is in L1.
 static void add_chunk(
   const struct work *w, const struct ck_source *s, long first_tap, long taps, long from, long length,
@@ -154,23 +163,20 @@ static void add_chunk(
 {
   point_rows(w, s, first_tap, taps, from, length);
   const struct ck_conv *c = w->conv;
-  const long blocks = (w->rows + MR - 1) / MR, k = ck_source_k(s), depth = taps * length;
+  const long blocks = (w->rows + MR - 1) / MR, depth = taps * length;
   for (long p = 0; p < w->panels; p++) {
-    const long start = ((w->first_panel + p) * k + first_tap * s->channels + from) * 32;
-    const float *b = element(s->weights, s->weights_dtype, start);
-    if (s->weights_dtype != CK_F32) {
-      load_row(w->b, b, s->weights_dtype, depth * 32);
-      b = w->b;
-    }
+    const long panel = w->first_panel + p;
+    const float *b = wide_weights(w, s, panel, first_tap, taps, from, length);
     float *sums = w->sums + p * w->pitch * 32;
     // Meanwhile the next chunk of weights comes to L2: of the next panel, or of the first for the next
     // chunk of K.
-    const long next = p + 1 < w->panels ? start + k * 32 : start + depth * 32 - p * k * 32;
+    const long next = p + 1 < w->panels ? weights_index(s, panel + 1, first_tap, from)
+      : weights_index(s, w->first_panel, first_tap, from) + depth * 32;
     const long step = ck_ceil_div(s->weights_dtype == CK_F32 ? 128 : 64, blocks);
     const char *ahead = element(s->weights, s->weights_dtype, next);
-    const long width = c->gated ? 32 : ck_min_long(32, c->columns - (w->first_panel + p) * 32);
+    const long width = c->gated ? 32 : ck_min_long(32, c->columns - panel * 32);
     for (long i = 0; i < blocks; i++) {
-      if (last) fetch_results(w, w->first_panel + p, i * MR);
+      if (last) fetch_results(w, panel, i * MR);
       const struct ck_left a = {.rows = w->table + i * taps * MR, .segments = taps, .length = length};
       micro(&a, b, sums + i * MR * 32, first, (struct ck_ahead){true, ahead + i * depth * step, step}, width);
     }

@@ -21,9 +21,15 @@ struct ck_conv_plan {
 
 static inline long ck_source_k(const struct ck_source *s) { return s->kernel_h * s->kernel_w * s->channels; }
 
+/// k of a kernel line of the weights, padding included.
+static inline long ck_weights_run(const struct ck_source *s) {
+  return s->weights_dtype == CK_BF16 ? ck_packed_run(s->channels, s->kernel_w) : s->kernel_w * s->channels;
+}
+
 /// Channels of one tap that a chunk takes, and the taps of a chunk: several only if they are whole.
 static inline long ck_chunk_channels(const struct ck_source *s) {
-  return ck_ceil_div(s->channels, ck_ceil_div(s->channels, CK_KC));
+  const long channels = ck_ceil_div(s->channels, ck_ceil_div(s->channels, CK_KC));
+  return channels + (channels < s->channels && channels % 2);  // pairs stay together
 }
 static inline long ck_chunk_taps(const struct ck_source *s) {
   if (s->channels > CK_KC) return 1;

@@ -19,6 +19,7 @@
 #include "ck_parallel.h"
 #include "ck_pack.h"
 #include "ck_conv.h"
+#include "ck_conv_bf16.h"
 #include "ck_attention.h"
 #include "ck_norm.h"
 #include "ck_elementwise.h"

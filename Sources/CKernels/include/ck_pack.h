@@ -4,6 +4,9 @@
 /// one 32-vector for each k; columns from N on are zero. For a convolution K = kernel_h * kernel_w *
 /// channels in the order (ky, kx, channel). A bijection up to the zero padding.
 ///
+/// In bf16 the k of a panel lie in pairs, as units that multiply pairs read them: [K / 2][32][2], and every
+/// kernel line is padded with zeros to whole tiles, K = kernel_h * ck_packed_run(channels, kernel_w).
+///
 /// The *gated* variant is for GEGLU, where columns 0 ..< N/2 are values and N/2 ..< N their gates: panel p
 /// holds value columns 16p ..< 16p + 16 and then the 16 gates of the same columns; [ceil(N / 2 /
 /// 16)][K][32]. N is even.
@@ -31,8 +34,12 @@ struct ck_pack {
 /// Number of panels: ceil(columns / 32), gated: ceil(columns / 2 / 16).
 long ck_panels(long columns, int gated);
 
+/// k of a kernel line in bf16 panels: kernel_w * channels, rounded up to a multiple of 32.
+static inline long ck_packed_run(long channels, long kernel_w) { return (kernel_w * channels + 31) / 32 * 32; }
+
 /// Elements of the packed tensor: panels * K * 32.
-size_t ck_packed_count(long columns, long channels, long kernel_h, long kernel_w, int gated);
+size_t ck_packed_count(
+  long columns, long channels, long kernel_h, long kernel_w, int gated, enum ck_dtype dtype);
 
 /// Parts of a packing or unpacking call (one part is a range of panels).
 long ck_pack_parts(const struct ck_pack *pack);

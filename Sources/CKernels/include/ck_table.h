@@ -8,6 +8,9 @@
 struct ck_kernels {
   enum ck_isa isa;
   ck_function *conv;                ///< struct ck_conv; ck_conv_parts, ck_conv_scratch
+  /// struct ck_conv of bf16; ck_conv_bf16_parts, ck_conv_bf16_scratch. NULL below AVX-512; to be called only
+  /// where ck_has_bf16().
+  ck_function *conv_bf16;
   ck_function *attention;           ///< struct ck_attention; ck_attention_parts, ck_attention_scratch
   ck_function *channel_statistics;  ///< struct ck_channel_statistics; ck_channel_statistics_parts
   ck_function *normalize;           ///< struct ck_normalize; ck_normalize_parts, ck_normalize_scratch

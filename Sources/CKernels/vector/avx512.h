@@ -7,11 +7,14 @@
 
 #include "prelude.h"
 
+#ifndef CK_SUFFIX
 #define CK_SUFFIX avx512
+#define CK_TARGET CK_TARGET_AVX512
+#endif
 #define VL 16
 #define MR 8
 #define NV 2
-#define CK_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
+#define CK_TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
 #define CK_TARGET_BEGIN \
   _Pragma("clang attribute push(__attribute__((target(CK_TARGET))), apply_to = function)")
 #define CK_TARGET_END _Pragma("clang attribute pop")

@@ -35,6 +35,13 @@ CK_INLINE void vstore_bf16(void *p, vf x) {
   memcpy(p, &h, sizeof h);
 }
 
+/// VL of the first (or second) halves of the pairs of bf16 at p.
+CK_INLINE vf vload_half_of_pairs(const uint16_t *p, bool second) {
+  vi pairs;
+  memcpy(&pairs, p, sizeof pairs);
+  return second ? vbits(pairs & (int32_t)0xffff0000) : vbits(pairs << 16);
+}
+
 CK_INLINE vf vload_f16(const void *p);
 CK_INLINE void vstore_f16(void *p, vf x);
 

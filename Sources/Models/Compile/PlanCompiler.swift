@@ -87,7 +87,7 @@ public struct PlanCompiler: Sendable {
   }
 
   /// bf16 where the processor multiplies it, fp32 otherwise.
-  public static var automaticPrecision: Precision { CPU.multipliesBF16 ? .bf16 : .fp32 }
+  public static var automaticPrecision: Precision { CPU.best.multipliesBF16 ? .bf16 : .fp32 }
 
   private func checkedSizes() throws(SDError) -> [PictureSize] {
     let own = source.description.sampleSize

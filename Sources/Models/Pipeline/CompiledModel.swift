@@ -171,8 +171,11 @@ public final class CompiledModel {
     return texts
   }
 
-  /// FLOP/s of all threads in loops of independent float32 multiply-adds, measured now: what a perfect kernel reaches.
-  public func measuredPeakFLOPS() -> Double { (device as? CPUDevice)?.measuredPeak(seconds: 0.1) ?? 0 }
+  /// FLOP/s of all threads in loops of independent multiply-adds, measured now: what a perfect kernel reaches. In a
+  /// plan of bf16 they multiply bfloat16, where the processor can.
+  public func measuredPeakFLOPS() -> Double {
+    (device as? CPUDevice)?.measuredPeak(info.precision.dtype, seconds: 0.1) ?? 0
+  }
 
   /// Refuses to start what would not fit into memory: components that are to be ready at the same time.
   ///

@@ -20,11 +20,11 @@ package struct CPUDevice: Device {
   /// The kernels of ops that conform to `CPULowerable`; primitives without one run their meaning.
   package var library: any KernelLibrary { CPULibrary(cpu: cpu) }
 
-  /// FLOP/s of all threads together, each in a loop of independent float32 multiply-adds.
-  package func measuredPeak(seconds: Double) -> Double {
+  /// FLOP/s of all threads together, each in a loop of independent multiply-adds (`CPU.measuredPeak`).
+  package func measuredPeak(_ dtype: DType, seconds: Double) -> Double {
     let peaks = Peaks()
     parallel(threads: threads, parts: threads) { [cpu] _, _ in
-      let peak = cpu.measuredPeak(seconds: seconds)
+      let peak = cpu.measuredPeak(dtype, seconds: seconds)
       peaks.values.withLock { $0.append(peak) }
     }
     return peaks.values.withLock { $0.reduce(0, +) }

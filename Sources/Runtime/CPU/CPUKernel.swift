@@ -63,22 +63,35 @@ public protocol CPULowerable: Op {
 }
 
 /// The processor that kernels are chosen for.
-public struct CPU: Hashable, Sendable {
+public struct CPU: Hashable, @unchecked Sendable {
   /// Instruction sets that kernels are compiled for, in rising order.
-  public enum Level: String, Sendable, CaseIterable {
+  public enum Level: String, Sendable, CaseIterable, Comparable {
     /// Plain C; the oracle of the others.
     case generic
     /// AVX2, FMA and F16C.
     case avx2
-    /// AVX-512 F, BW, VL and DQ.
+    /// AVX-512 F, BW, VL and DQ, and BF16 where the processor has it.
     case avx512
+    /// AMX-BF16 tiles beside AVX-512.
+    case amx
   }
 
   /// The instruction set in use.
   public let level: Level
+  /// Whether kernels may multiply pairs of bfloat16 with the processor's own instructions.
+  public let multipliesBF16: Bool
+  /// The kernels; constant.
+  let kernels: UnsafePointer<ck_kernels>
 
   /// The highest level of this processor.
-  public static var best: CPU { CPU(level: Level.allCases.last { $0.isa == ck_detect() } ?? .generic) }
+  public static var best: CPU { CPU(unchecked: Level.allCases.last { $0.isa == ck_detect() } ?? .generic) }
+
+  /// All levels of this processor, and AVX-512 without BF16: what kernels are to be checked on.
+  public static var all: [CPU] {
+    let levels = Level.allCases.filter { $0.isa.rawValue <= ck_detect().rawValue }.map { CPU(unchecked: $0) }
+    let plain = levels.filter { $0.level == .avx512 && $0.multipliesBF16 }
+    return levels + plain.map { CPU(level: $0.level, multipliesBF16: false, kernels: $0.kernels) }
+  }
 
   /// A level that this processor has.
   ///
@@ -87,26 +100,42 @@ public struct CPU: Hashable, Sendable {
     guard level.isa.rawValue <= ck_detect().rawValue else {
       throw SDError(.usage, "this processor does not have \(level.rawValue); it has \(CPU.best.level.rawValue)")
     }
-    self.level = level
+    self.init(unchecked: level)
   }
 
-  private init(level: Level) { self.level = level }
+  private init(unchecked level: Level) {
+    let bf16 = level >= .avx512 && ck_has_bf16() != 0
+    self.init(level: level, multipliesBF16: bf16, kernels: ck_kernels(level.isa))
+  }
 
-  /// Whether this processor multiplies bfloat16 itself.
-  public static var multipliesBF16: Bool { ck_has_bf16() != 0 }
+  private init(level: Level, multipliesBF16: Bool, kernels: UnsafePointer<ck_kernels>) {
+    (self.level, self.multipliesBF16, self.kernels) = (level, multipliesBF16, kernels)
+  }
 
-  /// FLOP/s of one thread in a loop of independent float32 multiply-adds, measured for `seconds`.
-  public func measuredPeak(seconds: Double) -> Double { ck_peak_flops_f32(level.isa, seconds) }
+  /// A processor with all features of a level and a table of kernels (`struct ck_kernels`, constant) of the caller's.
+  package init(_ level: Level, table: UnsafeRawPointer) {
+    self.init(
+      level: level, multipliesBF16: level >= .avx512, kernels: table.assumingMemoryBound(to: ck_kernels.self))
+  }
 
-  var kernels: UnsafePointer<ck_kernels> { ck_kernels(level.isa) }
+  /// FLOP/s of one thread in a loop of independent multiply-adds in registers, measured for `seconds`: in float32,
+  /// or of bfloat16 pairs where `multipliesBF16`.
+  public func measuredPeak(_ dtype: DType, seconds: Double) -> Double {
+    dtype == .bf16 && multipliesBF16
+      ? ck_peak_flops_bf16(level.isa, seconds) : ck_peak_flops_f32(level.isa, seconds)
+  }
 }
 
 extension CPU.Level {
+  /// Whether a level is a part of the other.
+  public static func < (a: CPU.Level, b: CPU.Level) -> Bool { a.isa.rawValue < b.isa.rawValue }
+
   var isa: ck_isa {
     switch self {
     case .generic: CK_GENERIC
     case .avx2: CK_AVX2
     case .avx512: CK_AVX512
+    case .amx: CK_AMX
     }
   }
 }

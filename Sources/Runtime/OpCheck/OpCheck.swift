@@ -27,8 +27,8 @@ public struct OpCheck: Sendable {
   public var dtypes: [DType] = [.f32, .f16, .bf16]
   /// Numbers of threads that must give the same bits.
   public var threads = [1, 2, 3, 7]
-  /// The instruction sets to check: all that this processor has.
-  public var levels = CPU.Level.allCases.filter { (try? CPU($0)) != nil }
+  /// The processors to check: every instruction set that this one has.
+  public var processors = CPU.all
   /// By element type of a result, the greatest normalized mean squared error ‖kernel − meaning‖² / ‖meaning‖².
   public var tolerance: [DType: Double]
 
@@ -92,6 +92,6 @@ public struct OpCheck: Sendable {
     report.cases += 1
     guard op is any CPULowerable else { return }
     let poisoned = try meaning.poisoned(except: weights)
-    for level in levels { try checkKernel(meaning, poisoned, on: CPU(level), &report) }
+    for cpu in processors { try checkKernel(meaning, poisoned, on: cpu, &report) }
   }
 }

@@ -52,7 +52,7 @@ package struct WeightTable: Sendable {
         let offset = item["offset"]?.int, let digest = item["sha256"]?.string.flatMap(Digest.init(hex:)),
         let type = TensorType(dtype, shape.compactMap { $0 }).checked(), layout.accepts(type)
       else { throw fault(index) }
-      // Padding at most multiplies the dense size by 32, so that the packed size cannot overflow either.
+      // Padding at most multiplies the dense size by 1,024, so that the packed size cannot overflow either.
       guard type.byteCount <= limit, offset >= 0, offset % PlanFormat.tensorAlignment == 0 else {
         throw fault(index)
       }

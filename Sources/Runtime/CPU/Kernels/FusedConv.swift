@@ -2,7 +2,8 @@ import CKernels
 public import GraphIR
 
 extension FusedConv: CPULowerable {
-  /// The indirect convolution: any number of sources with constant weights; gates with GELU.
+  /// Any number of sources with constant weights; gates with GELU. bf16 by bf16 is multiplied in pairs where the
+  /// processor can, everything else in float32.
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
     let gates = epilogues.filter { if case .gate = $0 { true } else { false } }
     let weights = sources.indices.map { 2 * $0 + 1 }
@@ -15,13 +16,16 @@ extension FusedConv: CPULowerable {
     else { return nil }
 
     let shapes = ConvArguments(self, node.placeholders)
-    let parts = ck_conv_parts(shapes.conv)
+    let factors = node.operands.prefix(2 * sources.count)
+    let inPairs = cpu.multipliesBF16 && factors.allSatisfy { $0.dtype == .bf16 }
+    let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
     return CPUKernel(
-      "conv.\(cpu.level.rawValue)", parts: parts, scratchBytes: ck_conv_scratch(shapes.conv),
+      "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
+      scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
       weightLayouts: Dictionary(uniqueKeysWithValues: weights.map { ($0, layout) })
     ) { tensors in
       let arguments = ConvArguments(self, tensors)
-      let function = cpu.kernels.pointee.conv
+      let function = inPairs ? cpu.kernels.pointee.conv_bf16 : cpu.kernels.pointee.conv
       return { part, scratch in function?(arguments.conv, part, parts, scratch) }
     }
   }

@@ -1,0 +1,299 @@
+// Convolution and matmul of bf16, one part: a strip of rows times a group of weight panels, over all of K.
+//
+// x NHWC bf16, weights panel32 in pairs, y NHWC: see ck_conv_bf16.h. Sums in f32, one accumulator an element.
+// Loops, outside in: panel, block of 32 rows, kernel line, k. The strip stays in L2 and a panel passes through
+// it; a block is finished while the next one is computed. Sources: Goto and van de Geijn 2008 (blocking);
+// Georganas et al. 2018, arXiv:1808.05567 (direct convolution by small products over a strip).
+
+#include "conv_columns.h"
+
+/// What one part works on.
+struct work {
+  const struct ck_conv *conv;
+  struct ck_strips plan;
+  long sample, line, column;   // of the result, where the strip begins; pointwise: column counts rows of all
+  long lines, columns;         // of this strip
+  struct ck_kernel_line *kernel_lines;
+  long kernel_line_count;
+  struct ck_row_place *places;  // of the strip's rows, in order
+  uint16_t *strips;
+};
+
+/// Copies `count` pixels of a source's line, from pixel `x` of the (upsampled) image on; zeros outside.
+static void copy_pixels(
+  const struct ck_source *s, uint16_t *to, const uint16_t *line, long x, long count, long step)
+{
+  const size_t bytes = (size_t)s->channels * 2;
+  long i = 0;
+  for (; i < count && x + i < 0; i++) memset(to + i * step, 0, bytes);
+  const long inside = ck_min_long(count, s->up_w - x);
+  if (s->up_w == s->in_w && s->pitch == s->channels && step == s->channels && inside > i) {
+    memcpy(to + i * step, line + (x + i) * s->pitch, bytes * (size_t)(inside - i));
+    i = inside;
+  }
+  for (; i < inside; i++) memcpy(to + i * step, line + ck_nearest(x + i, s->in_w, s->up_w) * s->pitch, bytes);
+  for (; i < count; i++) memset(to + i * step, 0, bytes);
+}
+
+/// One line of a source's strip: line y of the image for windows of `columns` pixels from column `first` on.
+static void copy_line(
+  const struct ck_conv *c, const struct ck_source *s, uint16_t *to, long sample, long y, long first, long columns)
+{
+  const long x = first * s->stride_x - s->pad_left, run = ck_run(s), pixels = s->kernel_w * s->channels;
+  const bool outside = y < 0 || y >= s->up_h;
+  const long iy = outside ? 0 : ck_nearest(y, s->in_h, s->up_h);
+  const uint16_t *line = (const uint16_t *)s->x + (sample * s->in_h + iy) * s->in_w * s->pitch;
+  (void)c;
+  if (ck_overlaps(s)) {
+    const long count = (columns - 1) * s->stride_x + s->kernel_w;
+    if (outside) memset(to, 0, (size_t)(count * s->channels) * 2);
+    else copy_pixels(s, to, line, x, count, s->channels);
+    return;
+  }
+  for (long i = 0; i < columns; i++) {
+    uint16_t *window = to + i * run;
+    if (outside) memset(window, 0, (size_t)run * 2);
+    else {
+      copy_pixels(s, window, line, x + i * s->stride_x, s->kernel_w, s->channels);
+      memset(window + pixels, 0, (size_t)(run - pixels) * 2);
+    }
+  }
+}
+
+/// Copies the part's piece of every source, and says where the kernel lines find theirs.
+static void fill_strips(struct work *w) {
+  const struct ck_conv *c = w->conv;
+  struct ck_kernel_line *line = w->kernel_lines;
+  uint16_t *strip = w->strips;
+  for (long i = 0; i < c->source_count; i++) {
+    const struct ck_source *s = c->sources + i;
+    const long row = w->plan.in_place ? s->pitch : ck_row(s), run = ck_run(s);
+    const long phase_lines = ck_phase_lines(s, w->lines), step = w->plan.pitch * row;
+    if (!w->plan.in_place && w->plan.pointwise) {
+      // Rows of all samples, one after the other: an image of one line.
+      const uint16_t *x = (const uint16_t *)s->x + w->column * s->pitch;
+      for (long r = 0; r < w->columns; r++) {
+        memcpy(strip + r * row, x + r * s->pitch, (size_t)s->channels * 2);
+        memset(strip + r * row + s->channels, 0, (size_t)(run - s->channels) * 2);
+      }
+    } else if (!w->plan.in_place) {
+      for (long phase = 0; phase < ck_phases(s); phase++)
+        for (long l = 0; l < phase_lines; l++) {
+          const long y = (w->line + l) * s->stride_y - s->pad_top + phase;
+          copy_line(c, s, strip + (phase * phase_lines + l) * step, w->sample, y, w->column, w->columns);
+        }
+    }
+    const uint16_t *x = w->plan.in_place ? (const uint16_t *)s->x + w->column * s->pitch : strip;
+    for (long ky = 0; ky < s->kernel_h; ky++)
+      *line++ = (struct ck_kernel_line){
+        .x = x + (ky % s->stride_y * phase_lines + ky / s->stride_y) * step,
+        .weights = (const uint16_t *)s->weights + ky * run * 32,
+        .row = row,
+        .run = run,
+        .panel = s->kernel_h * run * 32,
+      };
+    strip += ck_strip_elements(&w->plan, s);
+  }
+  w->kernel_line_count = line - w->kernel_lines;
+}
+
+/// Where the rows of the strip go.
+static void place_rows(struct work *w) {
+  const struct ck_conv *c = w->conv;
+  const long y_line = c->y_line ? c->y_line : c->out_w * c->y_pitch;
+  const long y_sample = c->y_sample ? c->y_sample : c->out_h * y_line;
+  struct ck_row_place *place = w->places;
+  long n = w->sample, y = w->line, x = w->column;
+  if (w->plan.pointwise) {
+    n = x / (c->out_h * c->out_w), y = x / c->out_w % c->out_h, x %= c->out_w;
+    const long first = w->column;
+    for (long i = 0; i < w->columns; i++) {
+      *place++ = (struct ck_row_place){n * y_sample + y * y_line + x * c->y_pitch, first + i, n};
+      if (++x < c->out_w) continue;
+      x = 0;
+      if (++y < c->out_h) continue;
+      y = 0, n++;
+    }
+    return;
+  }
+  for (long l = 0; l < w->lines; l++)
+    for (long i = 0; i < w->columns; i++)
+      *place++ = (struct ck_row_place){
+        n * y_sample + (y + l) * y_line + (x + i) * c->y_pitch, ((n * c->out_h) + y + l) * c->out_w + x + i, n};
+}
+
+struct pending {
+  const struct work *w;
+  struct halves halves, stored;  // of the columns that epilogues before and behind a gate see
+  bool full;                     // whether all columns of the panel exist
+  float *sums;
+  const struct ck_row_place *places;
+  uint8_t at[CK_BLOCK];          // the block's row of each row that exists
+  long next, count;              // of these rows
+  long sample;                   // for which `base` was made
+  long leading;                  // epilogues that are sums of vectors a sample
+  float base[32] __attribute__((aligned(64)));
+};
+
+/// base = the sum of the leading epilogues for a sample.
+static void find_base(struct pending *p, long sample) {
+  const struct ck_conv *c = p->w->conv;
+  float row[32] __attribute__((aligned(64)));
+  memset(p->base, 0, sizeof p->base);
+  for (long i = 0; i < p->leading; i++) {
+    const struct ck_epilogue *e = c->epilogues + i;
+    load_columns(row, element(e->x, e->dtype, e->kind == CK_ROW ? sample * e->pitch : 0), e->dtype, &p->halves);
+    for (int j = 0; j < 32; j += VL) vstore(p->base + j, vload(p->base + j) + vload(row + j));
+  }
+  p->sample = sample;
+}
+
+/// v[2] = the panel's columns of a row at x.
+CK_INLINE void load_halves(vf *v, const void *x, enum ck_dtype dtype, const struct halves *h, bool full) {
+  for (int i = 0; i < 2; i++) {
+    const void *from = element(x, dtype, h->column[i]);
+    if (full) v[i] = vload_as(from, dtype);
+    else v[i] = h->count[i] == 0 ? vsplat(0) : h->count[i] == 16 ? vload_as(from, dtype)
+                                                       : vload_tail(from, dtype, h->count[i]);
+  }
+}
+
+CK_INLINE vf activated(vf x, enum ck_activation activation) {
+  switch (activation) {
+    case CK_SILU: return vsilu(x);
+    case CK_GELU: return vgelu(x);
+    case CK_QUICK_GELU: return vquick_gelu(x);
+    default: return x;
+  }
+}
+
+CK_INLINE void finish_row(const struct pending *p, long row) {
+  const struct ck_conv *c = p->w->conv;
+  const struct ck_row_place *place = p->places + row;
+  const float *sums = p->sums + p->at[row] * 32;
+  const struct halves *h = &p->halves;
+  vf v[2] = {vload(sums) + vload(p->base), vload(sums + VL) + vload(p->base + VL)};
+  for (long i = p->leading; i < c->epilogue_count; i++) {
+    const struct ck_epilogue *e = c->epilogues + i;
+    vf more[2];
+    switch (e->kind) {
+      case CK_BIAS:
+      case CK_ROW:
+      case CK_RESIDUAL: {
+        const long from = e->kind == CK_BIAS ? 0 : (e->kind == CK_ROW ? place->sample : place->row) * e->pitch;
+        load_halves(more, element(e->x, e->dtype, from), e->dtype, h, p->full && h == &p->halves);
+        v[0] += more[0], v[1] += more[1];
+        break;
+      }
+      case CK_ACTIVATION:
+        v[0] = activated(v[0], e->activation), v[1] = activated(v[1], e->activation);
+        break;
+      case CK_GATE:
+        v[0] *= vgelu(v[1]);
+        h = &p->stored;
+        break;
+    }
+  }
+  void *to = element_out(c->y, c->y_dtype, place->y);
+  if (p->full && c->y_dtype == CK_BF16 && !c->gated) {
+    vstore_pair_bf16((uint16_t *)to + h->column[0], v[0], v[1]);
+    return;
+  }
+  for (int i = 0; i < 2; i++) {
+    void *half = element_out(to, c->y_dtype, h->column[i]);
+    if (h->count[i] == 16) vstore_as(half, c->y_dtype, v[i]);
+    else if (h->count[i] > 0) vstore_tail(half, c->y_dtype, v[i], h->count[i]);
+  }
+}
+
+CK_INLINE void finish_rows(struct pending *p, long rows) {
+  const long end = ck_min_long(p->count, p->next + rows);
+  for (; p->next < end; p->next++) {
+    const long sample = p->places[p->next].sample;
+    if (sample != p->sample) find_base(p, sample);
+    finish_row(p, p->next);
+  }
+}
+
+
+/// All blocks of a strip over the group's panels.
+static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
+  const struct ck_conv *c = w->conv;
+  const long pitch = w->plan.pitch, total = c->samples * c->out_h * c->out_w;
+  // Where lines are whole tiles, tiles stay within lines; elsewhere they run across, and rows that lie between
+  // lines are dropped.
+  const long whole = w->columns % 16 == 0 && !w->plan.pointwise ? w->columns / 16 : 0;
+  const long flat = (w->lines - 1) * pitch + w->columns;
+  const long tiles = whole ? w->lines * whole : ck_ceil_div(flat, 16), blocks = ck_ceil_div(tiles, 2);
+  struct pending pending = {.w = w, .sample = -1};
+  while (pending.leading < c->epilogue_count && c->epilogues[pending.leading].kind <= CK_ROW) pending.leading++;
+  for (long p = 0; p < panels; p++) {
+    const long panel = first_panel + p;
+    const struct halves halves = halves_of(c, panel);
+    const struct halves stored = c->gated ? gated_halves(panel, &halves) : halves;
+    const struct ck_row_place *places = w->places;
+    for (long i = 0; i < blocks; i++) {
+      struct ck_block b = {
+        .lines = w->kernel_lines,
+        .count = w->kernel_line_count,
+        .panel = panel,
+        .tiles = tiles - 2 * i > 1 ? 2 : 1,
+        .halves = halves.count[1] > 0 ? 2 : 1,
+        .sums = sums + (p * blocks + i) % 2 * CK_BLOCK * CK_BLOCK,
+        .index = i,
+        .blocks = blocks,
+        .ahead = p + 1 < panels,
+      };
+      struct pending next = pending;
+      next.halves = halves, next.stored = stored, next.full = halves.count[1] == 16;
+      next.sums = b.sums, next.places = places, next.next = next.count = 0;
+      if (i == 0) next.sample = -1;
+      long end = flat;
+      for (int t = 0; t < b.tiles; t++) {
+        const long tile = 2 * i + t;
+        const long first = whole ? tile / whole * pitch + tile % whole * 16 : tile * 16;
+        b.start[t] = first;
+        // A source that is read in place has nothing behind its last row: the block begins earlier.
+        if (w->plan.in_place) b.start[t] = ck_min_long(first, total - w->column - 16);
+        for (long r = first; r < ck_min_long(first + 16, end); r++) {
+          if (!whole && r % pitch >= w->columns) continue;
+          next.at[next.count++] = (uint8_t)(t * 16 + r - b.start[t]);
+          b.rows[t] = r - b.start[t] + 1;
+        }
+      }
+      places += next.count;
+      multiply(&b, &pending);
+      finish_rows(&pending, CK_BLOCK);
+      pending = next;
+    }
+  }
+  finish_rows(&pending, CK_BLOCK);
+}
+
+void CK_NAME(conv_bf16)(const void *arguments, long part, long parts, void *scratch) {
+  (void)parts;
+  const struct ck_conv *c = arguments;
+  struct work w = {.conv = c, .plan = ck_strips(c)};
+  const struct ck_conv_bf16_layout layout = ck_conv_bf16_layout(c, &w.plan);
+  char *memory = scratch;
+  w.kernel_lines = (struct ck_kernel_line *)(memory + layout.lines);
+  w.places = (struct ck_row_place *)(memory + layout.places);
+  w.strips = (uint16_t *)(memory + layout.strips);
+  // Neighbouring parts share the weights of a group, which are the larger operand where it matters.
+  const long strips = w.plan.line_strips * w.plan.column_strips, strip = part % strips, group = part / strips;
+  const long line_strips = w.plan.line_strips / (w.plan.pointwise ? 1 : c->samples);
+  const long line_strip = strip / w.plan.column_strips;
+  w.sample = line_strip / line_strips;
+  w.line = line_strip % line_strips * w.plan.lines;
+  w.column = strip % w.plan.column_strips * w.plan.columns;
+  const long height = w.plan.pointwise ? 1 : c->out_h;
+  const long width = w.plan.pointwise ? c->samples * c->out_h * c->out_w : c->out_w;
+  w.lines = ck_min_long(w.plan.lines, height - w.line);
+  w.columns = ck_min_long(w.plan.columns, width - w.column);
+  fill_strips(&w);
+  place_rows(&w);
+  begin_blocks();
+  const long first = group * w.plan.group;
+  multiply_strip(&w, first, ck_min_long(w.plan.group, w.plan.panels - first), (float *)(memory + layout.sums));
+  end_blocks();
+}

@@ -1,0 +1,19 @@
+/// Convolution and matmul of bf16 by bf16, for processors that multiply pairs of bf16 themselves
+/// (AVX512-BF16, AMX-BF16). Arguments, result and epilogues are those of `conv` (struct ck_conv in ck_conv.h);
+/// every source must have bf16 images and bf16 weights.
+///
+/// No im2col: the lines of an image that a part reads are copied once into a padded strip, in which the window
+/// of an output pixel is a few runs of contiguous channels, one a kernel line. Products of pairs are summed in
+/// f32 over all of K, in the order: source, kernel line, (kernel column, channel).
+#ifndef CK_CONV_BF16_H
+#define CK_CONV_BF16_H
+
+#include "ck_conv.h"
+
+/// Parts of a call, from shapes alone.
+long ck_conv_bf16_parts(const struct ck_conv *conv);
+
+/// Scratch bytes of one running thread.
+size_t ck_conv_bf16_scratch(const struct ck_conv *conv);
+
+#endif

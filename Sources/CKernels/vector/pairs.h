@@ -1,0 +1,25 @@
+// What the units that multiply pairs of bf16 have in common: a block of sums, computed over all of K.
+#ifndef CK_PAIRS_H
+#define CK_PAIRS_H
+
+/// 32 x 32 sums: up to two tiles of 16 rows times one panel.
+struct ck_block {
+  const struct ck_kernel_line *lines;
+  long count;         // of the kernel lines
+  long panel;
+  long start[2];      // the rows of the strip at which the tiles begin
+  long rows[2];       // how many of a tile's 16 are wanted; the others may be computed as well
+  int tiles, halves;  // tiles of rows, and halves of the panel that exist: 1 or 2
+  float *sums;        // [32][32]
+  long index, blocks;  // which of the blocks that share the panel
+  bool ahead;         // whether the next panel will be wanted
+};
+
+/// A block that is computed but not stored.
+struct pending;
+
+/// Applies the epilogues to up to `rows` rows of a block and stores them. Units that wait for memory call it
+/// while they wait.
+CK_INLINE void finish_rows(struct pending *pending, long rows);
+
+#endif

@@ -1,0 +1,69 @@
+// A block of sums of products of bf16 pairs on AMX: tiles of 16 rows, two by two, over all of K.
+//
+// A is read as it lies, 16 rows of a strip; the two halves of a panel are the tiles of B. The sums stay in
+// tiles 0 to 3 from the first k to the last. Four products take the unit 64 cycles and need four tiles loaded
+// in 32; what is left of a core's time finishes the block before.
+#ifndef CK_TILES_H
+#define CK_TILES_H
+
+#include "pairs.h"
+
+#ifdef CK_TILE_UNIT
+#include CK_TILE_UNIT
+#else
+#include "tile_unit.h"
+#endif
+
+CK_INLINE void begin_blocks(void) { tiles_on(); }
+CK_INLINE void end_blocks(void) { tiles_off(); }
+
+/// The sums of a block of 1 or 2 tiles of rows by 1 or 2 halves of a panel.
+CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending, int tiles, int halves) {
+  tile_zero(0);
+  if (halves == 2) tile_zero(1);
+  if (tiles == 2) tile_zero(2);
+  if (tiles == 2 && halves == 2) tile_zero(3);
+  long steps = 0;
+  for (long i = 0; i < b->count; i++) steps += b->lines[i].run / 32;
+  const long rows = ck_ceil_div(32, steps);  // to finish in each step
+  const long fetched = ck_ceil_div(32, b->blocks);  // lines of the next panel, of the 32 of each step
+  for (long i = 0; i < b->count; i++) {
+    const struct ck_kernel_line *line = b->lines + i;
+    const uint16_t *x0 = line->x + b->start[0] * line->row, *x1 = line->x + b->start[1] * line->row;
+    const uint16_t *weights = line->weights + b->panel * line->panel;
+    const char *ahead = (const char *)(weights + line->panel) + b->index * fetched * 64;
+    const long stride = line->row * 2;
+    const long fetches = b->ahead ? ck_min_long(fetched, 32 - b->index * fetched) : 0;
+    for (long k = 0; k < line->run; k += 32) {
+      tile_load(4, x0 + k, stride);
+      tile_load(6, weights, 128);
+      tile_product(0, 4, 6);
+      if (halves == 2) {
+        tile_load(7, weights + 32, 128);
+        tile_product(1, 4, 7);
+      }
+      if (tiles == 2) {
+        tile_load(5, x1 + k, stride);
+        tile_product(2, 5, 6);
+        if (halves == 2) tile_product(3, 5, 7);
+      }
+      for (long f = 0; f < fetches; f++) __builtin_prefetch(ahead + f * 64, 0, 2);
+      weights += 1024;
+      ahead += 2048;
+      finish_rows(pending, rows);
+    }
+  }
+  tile_store(0, b->sums, 128);
+  if (halves == 2) tile_store(1, b->sums + 16, 128);
+  if (tiles == 2) tile_store(2, b->sums + 16 * 32, 128);
+  if (tiles == 2 && halves == 2) tile_store(3, b->sums + 16 * 32 + 16, 128);
+}
+
+CK_INLINE void multiply(const struct ck_block *b, struct pending *pending) {
+  if (b->tiles == 2 && b->halves == 2) multiply_tiles(b, pending, 2, 2);
+  else if (b->tiles == 2) multiply_tiles(b, pending, 2, 1);
+  else if (b->halves == 2) multiply_tiles(b, pending, 1, 2);
+  else multiply_tiles(b, pending, 1, 1);
+}
+
+#endif
