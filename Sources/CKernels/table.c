@@ -6,9 +6,10 @@
     ck_layer_norm_##isa, ck_softmax_##isa, ck_binary_##isa, ck_unary_##isa, ck_geglu_##isa, \
     ck_convert_##isa, ck_gather_##isa
 
-#define CK_TABLE(level, name, bf16_conv) \
+#define CK_TABLE(level, name, bf16_conv, bf16_attention) \
   { \
-    .isa = level, .conv = ck_conv_##name, .conv_bf16 = bf16_conv, .attention = ck_attention_##name, \
+    .isa = level, .conv = ck_conv_##name, .conv_bf16 = bf16_conv, .attention_bf16 = bf16_attention, \
+    .attention = ck_attention_##name, \
     .channel_statistics = ck_channel_statistics_##name, .normalize = ck_normalize_##name, \
     .layer_norm = ck_layer_norm_##name, .softmax = ck_softmax_##name, .binary = ck_binary_##name, \
     .unary = ck_unary_##name, .geglu = ck_geglu_##name, .convert = ck_convert_##name, .copy = ck_copy, \
@@ -17,14 +18,15 @@
 
 extern ck_function ck_copy, ck_transpose, ck_upsample_nearest;  // bytes only, one for all
 CK_DECLARE(generic);
-static const struct ck_kernels generic = CK_TABLE(CK_GENERIC, generic, NULL);
+static const struct ck_kernels generic = CK_TABLE(CK_GENERIC, generic, NULL, NULL);
 #if defined(__x86_64__)
 CK_DECLARE(avx2);
 CK_DECLARE(avx512);
-extern ck_function ck_conv_bf16_avx512bf16, ck_conv_bf16_amx;
-static const struct ck_kernels avx2 = CK_TABLE(CK_AVX2, avx2, NULL);
-static const struct ck_kernels avx512 = CK_TABLE(CK_AVX512, avx512, ck_conv_bf16_avx512bf16);
-static const struct ck_kernels amx = CK_TABLE(CK_AMX, avx512, ck_conv_bf16_amx);
+extern ck_function ck_conv_bf16_avx512bf16, ck_conv_bf16_amx, ck_attention_bf16_avx512bf16, ck_attention_bf16_amx;
+static const struct ck_kernels avx2 = CK_TABLE(CK_AVX2, avx2, NULL, NULL);
+static const struct ck_kernels avx512 = 
+  CK_TABLE(CK_AVX512, avx512, ck_conv_bf16_avx512bf16, ck_attention_bf16_avx512bf16);
+static const struct ck_kernels amx = CK_TABLE(CK_AMX, avx512, ck_conv_bf16_amx, ck_attention_bf16_amx);
 #endif
 
 const struct ck_kernels *ck_kernels(enum ck_isa isa) {

@@ -4,7 +4,7 @@
 
 #include "../include/ck_conv_bf16.h"
 #include "../include/ck_pack.h"
-#include "../vector/prelude.h"
+#include "../vector/pairs.h"
 
 enum {
   CK_BLOCK = 32,                  // rows (and columns) of a block of sums
@@ -104,15 +104,6 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
   p.groups = ck_ceil_div(p.panels, p.group);
   return p;
 }
-
-/// A kernel line of a source: where its runs are in the strip and in the weights.
-struct ck_kernel_line {
-  const uint16_t *x;        // the run of row 0; row r's is at x + r * row
-  const uint16_t *weights;  // of panel 0
-  long row;                 // elements
-  long run;                 // elements, a multiple of 32
-  long panel;               // elements of the weights from a panel to the next
-};
 
 /// Where the result of a row goes.
 struct ck_row_place {

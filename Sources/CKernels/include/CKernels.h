@@ -21,6 +21,7 @@
 #include "ck_conv.h"
 #include "ck_conv_bf16.h"
 #include "ck_attention.h"
+#include "ck_attention_bf16.h"
 #include "ck_norm.h"
 #include "ck_elementwise.h"
 #include "ck_table.h"

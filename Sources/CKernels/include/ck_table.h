@@ -11,6 +11,8 @@ struct ck_kernels {
   /// struct ck_conv of bf16; ck_conv_bf16_parts, ck_conv_bf16_scratch. NULL below AVX-512; to be called only
   /// where ck_has_bf16().
   ck_function *conv_bf16;
+  /// struct ck_attention of bf16; ck_attention_bf16_parts, ck_attention_bf16_scratch. Where conv_bf16 is.
+  ck_function *attention_bf16;
   ck_function *attention;           ///< struct ck_attention; ck_attention_parts, ck_attention_scratch
   ck_function *channel_statistics;  ///< struct ck_channel_statistics; ck_channel_statistics_parts
   ck_function *normalize;           ///< struct ck_normalize; ck_normalize_parts, ck_normalize_scratch

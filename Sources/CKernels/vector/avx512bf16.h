@@ -13,6 +13,14 @@ CK_TARGET_BEGIN
 CK_INLINE void vstore_pair_bf16(uint16_t *to, vf first, vf second) {
   _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
 }
+
+/// to[16][2] = lane by lane one element of the first and one of the second vector, rounded to nearest.
+CK_INLINE void vstore_interleaved_bf16(uint16_t *to, vf first, vf second) {
+  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+  const __m512i order = _mm512_set_epi16(
+    31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
+}
 CK_TARGET_END
 
 #endif

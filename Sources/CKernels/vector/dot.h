@@ -46,7 +46,7 @@ CK_INLINE void multiply(const struct ck_block *b, struct pending *pending) {
     for (long k = 0; k < line->run; k += DOT_RUN) {
       const long run = ck_min_long(DOT_RUN, line->run - k);
       const uint16_t *weights = line->weights + b->panel * line->panel + k * 32;
-      const bool first = i == 0 && k == 0;
+      const bool first = i == 0 && k == 0 && !b->adds;
       for (int tile = 0; tile < b->tiles; tile++)
         for (long r = 0; r < b->rows[tile]; r += 8) {
           const long share = b->index * 4 + tile * 2 + r / 8;

@@ -2,6 +2,18 @@
 #ifndef CK_PAIRS_H
 #define CK_PAIRS_H
 
+#include "prelude.h"
+
+/// Runs of contiguous k: rows of the left side, and a panel of the right. Of a convolution this is one line of a
+/// source's kernel.
+struct ck_kernel_line {
+  const uint16_t *x;        // row 0's run; row r's is at x + r * row
+  const uint16_t *weights;  // [run / 2][32][2], of panel 0
+  long row;                 // elements
+  long run;                 // elements, a multiple of 32
+  long panel;               // elements of the weights from a panel to the next
+};
+
 /// 32 x 32 sums: up to two tiles of 16 rows times one panel.
 struct ck_block {
   const struct ck_kernel_line *lines;
@@ -13,6 +25,7 @@ struct ck_block {
   float *sums;        // [32][32]
   long index, blocks;  // which of the blocks that share the panel
   bool ahead;         // whether the next panel will be wanted
+  bool adds;          // to the sums that are there
 };
 
 /// A block that is computed but not stored.

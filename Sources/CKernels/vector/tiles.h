@@ -19,10 +19,18 @@ CK_INLINE void end_blocks(void) { tiles_off(); }
 
 /// The sums of a block of 1 or 2 tiles of rows by 1 or 2 halves of a panel.
 CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending, int tiles, int halves) {
-  tile_zero(0);
-  if (halves == 2) tile_zero(1);
-  if (tiles == 2) tile_zero(2);
-  if (tiles == 2 && halves == 2) tile_zero(3);
+  float *c0 = b->sums, *c1 = c0 + 16, *c2 = c0 + 16 * 32, *c3 = c2 + 16;
+  if (b->adds) {
+    tile_load(0, c0, 128);
+    if (halves == 2) tile_load(1, c1, 128);
+    if (tiles == 2) tile_load(2, c2, 128);
+    if (tiles == 2 && halves == 2) tile_load(3, c3, 128);
+  } else {
+    tile_zero(0);
+    if (halves == 2) tile_zero(1);
+    if (tiles == 2) tile_zero(2);
+    if (tiles == 2 && halves == 2) tile_zero(3);
+  }
   long steps = 0;
   for (long i = 0; i < b->count; i++) steps += b->lines[i].run / 32;
   const long rows = ck_ceil_div(32, steps);  // to finish in each step
@@ -53,10 +61,10 @@ CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending,
       finish_rows(pending, rows);
     }
   }
-  tile_store(0, b->sums, 128);
-  if (halves == 2) tile_store(1, b->sums + 16, 128);
-  if (tiles == 2) tile_store(2, b->sums + 16 * 32, 128);
-  if (tiles == 2 && halves == 2) tile_store(3, b->sums + 16 * 32 + 16, 128);
+  tile_store(0, c0, 128);
+  if (halves == 2) tile_store(1, c1, 128);
+  if (tiles == 2) tile_store(2, c2, 128);
+  if (tiles == 2 && halves == 2) tile_store(3, c3, 128);
 }
 
 CK_INLINE void multiply(const struct ck_block *b, struct pending *pending) {

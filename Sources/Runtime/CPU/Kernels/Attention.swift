@@ -2,14 +2,21 @@ import CKernels
 public import GraphIR
 
 extension Attention: CPULowerable {
-  /// Streamed in blocks of keys with an online softmax; scores are never stored.
+  /// Streamed in blocks of keys with an online softmax; scores are never stored. All in bf16 it is multiplied in
+  /// pairs where the processor can, everything else in float32.
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
     let (q, v) = (node.operands[0], node.operands[2])
     guard node.isFloat, q.lastDimension == v.lastDimension else { return nil }
-    return CKernel<ck_attention>(
-      name: "attention", function: { $0.attention }, parts: { ck_attention_parts($0) },
-      scratch: { ck_attention_scratch($0) }
-    ).kernel(node, on: cpu) { tensors in
+    let inPairs = cpu.multipliesBF16 && scale >= 0 && (node.operands + node.results).allSatisfy { $0.dtype == .bf16 }
+    let kernel =
+      inPairs
+      ? CKernel<ck_attention>(
+        name: "attention_bf16", function: { $0.attention_bf16 }, parts: { ck_attention_bf16_parts($0) },
+        scratch: { ck_attention_bf16_scratch($0) })
+      : CKernel<ck_attention>(
+        name: "attention", function: { $0.attention }, parts: { ck_attention_parts($0) },
+        scratch: { ck_attention_scratch($0) })
+    return kernel.kernel(node, on: cpu) { tensors in
       let (q, k, v, o) = (tensors.operands[0], tensors.operands[1], tensors.operands[2], tensors.results[0])
       var arguments = ck_attention()
       (arguments.q, arguments.q_dtype, arguments.q_pitch) = (UnsafeRawPointer(q.base), q.type.dtype.ck, q.pitch)

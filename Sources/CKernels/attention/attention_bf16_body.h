@@ -1,0 +1,245 @@
+// Attention on bf16, one part: up to 256 queries of one head against all keys.
+//
+// q, k, v, o: [samples, tokens, heads * d] bf16, see ck_attention_bf16.h. Everything is transposed: 32 queries
+// are the 32 columns of a block. Scores^T [keys][32] = K Q^T takes rows of K as they are; maxima and sums then
+// run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
+// O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
+// before results are scaled down. While one tile of queries is multiplied, the one before is softened.
+// Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
+// (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
+
+#include "transpose.h"
+
+/// What one part works on.
+struct head {
+  const struct ck_attention *a;
+  struct ck_attention_bf16_plan plan;
+  long count;                       // queries
+  long query_row, key_row, column;  // where they begin: row of q and o, row of k and v, column of all
+  uint16_t *k, *v, *p;
+  float factor;  // of scores in the exponent of 2
+};
+
+/// A tile of 32 queries and what is known of it.
+struct tile {
+  uint16_t *q;
+  float *o, *largest, *sum;
+  bool started;  // whether o holds the results of earlier keys
+};
+
+/// A tile's scores that wait to become probabilities.
+struct pending {
+  const struct head *h;
+  struct tile tile;
+  const float *scores;
+  long next, count;  // keys, even and rounded up to 32; those from `present` on do not exist
+  long present;
+  vf shift[2], total[2];
+};
+
+/// 2^x for x <= 8, relative error 1e-4: a fifteenth of the rounding to bf16. NaN stays.
+CK_INLINE vf vexp2_bf16(vf x) {
+  x = (vf)_mm512_max_ps(_mm512_set1_ps(-126.0f), (__m512)x);
+  const vf n = (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), t = x - n;
+  vf p = vsplat(0.0551716685f);
+  p = vfma(p, t, vsplat(0.242608376f));
+  p = vfma(p, t, vsplat(0.693260789f));
+  p = vfma(p, t, vsplat(0.999928415f));
+  return vscale(p, n);
+}
+
+/// Rows of scores become pairs of probabilities, two keys at a time.
+CK_INLINE void finish_rows(struct pending *s, long rows) {
+  const long end = ck_min_long(s->count, s->next + ck_ceil_div(rows, 2) * 2);
+  const vf factor = vsplat(s->h->factor);
+  for (; s->next < end; s->next += 2) {
+    const float *scores = s->scores + s->next * 32;
+    uint16_t *pairs = s->h->p + s->next * 32;
+    for (int i = 0; i < 2; i++) {
+      const vf first = vexp2_bf16(vfma(vload(scores + i * VL), factor, s->shift[i]));
+      vf second = vexp2_bf16(vfma(vload(scores + 32 + i * VL), factor, s->shift[i]));
+      if (s->next + 1 >= s->present) second = vsplat(0);
+      if (s->next >= s->present) {
+        memset(pairs + i * 32, 0, 64);
+        continue;
+      }
+      s->total[i] += first + second;
+      vstore_interleaved_bf16(pairs + i * 32, first, second);
+    }
+  }
+}
+
+/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2].
+CK_INLINE void product(
+  float *c, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
+  struct pending *pending)
+{
+  const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run};
+  for (long r = 0; r < rows; r += 32) {
+    const struct ck_block b = {
+      .lines = &line, .count = 1, .start = {r, r + 16}, .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
+      .tiles = rows - r > 16 ? 2 : 1, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
+    };
+    multiply(&b, pending);
+  }
+}
+
+/// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
+static void pack_queries(const struct head *h, uint16_t *q, long query) {
+  const struct ck_attention *a = h->a;
+  const uint16_t *from = (const uint16_t *)a->q + (h->query_row + query) * a->q_pitch + h->column;
+  for (long half = 0; half < 32; half += 16)
+    for (long c = 0; c < h->plan.row; c += 32) {
+      vi rows[16];
+      const __mmask32 mask = (__mmask32)((1ull << clamp(a->d - c, 32)) - 1);
+      for (int i = 0; i < 16; i++)
+        rows[i] = query + half + i < h->count
+          ? (vi)_mm512_maskz_loadu_epi16(mask, from + (half + i) * a->q_pitch + c) : (vi)(0);
+      transpose16(rows);
+      for (int i = 0; i < 16; i++) memcpy(q + (c / 2 + i) * 64 + half * 2, &rows[i], 64);
+    }
+}
+
+/// Copies keys and transposes values of a block of `count` keys; zeros up to whole tiles.
+static void pack_keys(const struct head *h, long key, long count) {
+  const struct ck_attention *a = h->a;
+  const long all = ck_round_up(count, 32);
+  const uint16_t *k = (const uint16_t *)a->k + (h->key_row + key) * a->k_pitch + h->column;
+  const uint16_t *v = (const uint16_t *)a->v + (h->key_row + key) * a->v_pitch + h->column;
+  for (long j = 0; j < all; j++)
+    for (long c = 0; c < h->plan.row; c += 32) {
+      const __mmask32 mask = j < count ? (__mmask32)((1ull << clamp(a->d - c, 32)) - 1) : 0;
+      _mm512_storeu_si512(h->k + j * h->plan.row + c, _mm512_maskz_loadu_epi16(mask, k + j * a->k_pitch + c));
+    }
+  for (long j = 0; j < all; j += 32)
+    for (long c = 0; c < h->plan.depth; c += 16) {
+      vi pairs[16];
+      const __mmask16 mask = (__mmask16)((1u << clamp(a->d - c, 16)) - 1);
+      for (int i = 0; i < 16; i++) {
+        const uint16_t *at = v + (j + 2 * i) * a->v_pitch + c;
+        const __m256i first = _mm256_maskz_loadu_epi16(j + 2 * i < count ? mask : 0, at);
+        const __m256i second = _mm256_maskz_loadu_epi16(j + 2 * i + 1 < count ? mask : 0, at + a->v_pitch);
+        pairs[i] = (vi)_mm512_or_si512(
+          _mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+      }
+      transpose16(pairs);
+      for (int i = 0; i < 16; i++) memcpy(h->v + (c + i) * h->plan.column + j, &pairs[i], 64);
+    }
+}
+
+/// Masks keys after their query: scores [count][32] of keys `key` + j and queries `query` + lane.
+static void mask_future(float *scores, long key, long count, long query) {
+  for (long j = query > key ? query - key : 0; j < count; j++)
+    for (long lane = 0; lane < 32 && query + lane < key + j; lane++)
+      scores[j * 32 + lane] = -__builtin_inff();
+}
+
+/// Follows the maximum of new scores [count][32] where it grows by more than 2^8, scaling what is there down.
+static void follow_maximum(const struct head *h, struct tile *t, const float *scores, long count) {
+  for (int lane = 0; lane < 32; lane += VL) {
+    const float *s = scores + lane;
+    vf top[4] = {vload(s), vload(s), vload(s), vload(s)};
+    long j = 1;
+    for (; j + 4 <= count; j += 4)
+      for (int i = 0; i < 4; i++) top[i] = (vf)_mm512_max_ps((__m512)vload(s + (j + i) * 32), (__m512)top[i]);
+    for (; j < count; j++) top[0] = (vf)_mm512_max_ps((__m512)vload(s + j * 32), (__m512)top[0]);
+    top[0] = (vf)_mm512_max_ps((__m512)top[1], (__m512)top[0]);
+    top[2] = (vf)_mm512_max_ps((__m512)top[3], (__m512)top[2]);
+    const vf now = (vf)_mm512_max_ps((__m512)top[2], (__m512)top[0]) * h->factor;
+    if (!t->started) {
+      vstore(t->largest + lane, now);
+      vstore(t->sum + lane, vsplat(0));
+      continue;
+    }
+    const vf before = vload(t->largest + lane);
+    if (_mm512_cmp_ps_mask((__m512)(now - before), _mm512_set1_ps(8.0f), _CMP_GT_OQ) == 0) continue;
+    const vf after = (vf)_mm512_max_ps((__m512)now, (__m512)before), shrink = vexp2_negative(before - after);
+    vstore(t->largest + lane, after);
+    vstore(t->sum + lane, vload(t->sum + lane) * shrink);
+    for (long i = 0; i < h->plan.depth; i++) vstore(t->o + i * 32 + lane, vload(t->o + i * 32 + lane) * shrink);
+  }
+}
+
+/// The rest of a tile's softening, and its results.
+static void finish(struct pending *s) {
+  if (s->count == 0) return;
+  const struct head *h = s->h;
+  finish_rows(s, s->count);
+  for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
+  struct pending none = {0};
+  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero.
+  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), h->p, s->count, s->tile.started, &none);
+  s->count = 0;
+}
+
+/// Rows of o from the part's query `query` on = o [depth][32] / sum.
+static void store_results(const struct head *h, const struct tile *t, long query) {
+  const struct ck_attention *a = h->a;
+  for (long lane = 0; lane < 32; lane += 16) {
+    const vf scale = 1.0f / vload(t->sum + lane);
+    for (long c = 0; c < h->plan.depth; c += 16) {
+      vi rows[16];
+      for (int i = 0; i < 16; i++)
+        rows[i] = c + i < a->d ? (vi)(vload(t->o + (c + i) * 32 + lane) * scale) : (vi)(0);
+      transpose16(rows);
+      const long count = clamp(a->d - c, 16);
+      for (long i = 0; i < 16 && query + lane + i < h->count; i++) {
+        uint16_t *to = (uint16_t *)a->o + (h->query_row + query + lane + i) * a->o_pitch + h->column + c;
+        if (count == 16) vstore_bf16(to, (vf)rows[i]);
+        else vstore_tail(to, CK_BF16, (vf)rows[i], count);
+      }
+    }
+  }
+}
+
+void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void *scratch) {
+  (void)parts;
+  const struct ck_attention *a = arguments;
+  struct head h = {.a = a, .plan = ck_attention_bf16_plan(a), .factor = a->scale * 1.4426950408889634f};
+  const struct ck_attention_bf16_layout at = ck_attention_bf16_layout(&h.plan);
+  char *memory = scratch;
+  const long sample = part / h.plan.blocks / a->heads, first = part % h.plan.blocks * h.plan.block;
+  h.count = ck_min_long(h.plan.block, a->queries - first);
+  h.query_row = sample * a->queries + first;
+  h.key_row = sample * a->keys;
+  h.column = part / h.plan.blocks % a->heads * a->d;
+  h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.p = (uint16_t *)(memory + at.p);
+  float *scores = (float *)(memory + at.scores);
+
+  begin_blocks();
+  const long last = a->causal ? ck_min_long(a->keys, first + h.count) : a->keys;
+  for (long key = 0; key < last; key += h.plan.keys) {
+    pack_keys(&h, key, ck_min_long(h.plan.keys, last - key));
+    struct pending pending = {0};
+    for (long query = 0; query < h.count; query += 32) {
+      // No key after the tile's last query matters to it.
+      const long end = a->causal ? ck_min_long(last, first + query + 32) : last;
+      const long n = ck_min_long(h.plan.keys, end - key);
+      if (n <= 0) continue;
+      struct tile t = {
+        .q = (uint16_t *)(memory + at.q) + query * h.plan.row,
+        .o = (float *)(memory + at.o) + query * h.plan.depth,
+        .largest = (float *)(memory + at.largest) + query,
+        .sum = (float *)(memory + at.sum) + query,
+        .started = key > 0,
+      };
+      if (key == 0) pack_queries(&h, t.q, query);
+      float *s = scores + query / 32 % 2 * h.plan.keys * 32;
+      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, h.plan.row, false, &pending);
+      finish(&pending);
+      if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
+      follow_maximum(&h, &t, s, n);
+      pending = (struct pending){
+        .h = &h, .tile = t, .scores = s, .count = ck_round_up(n, 32), .present = n,
+        .shift = {-vload(t.largest), -vload(t.largest + VL)},
+      };
+    }
+    finish(&pending);
+  }
+  for (long query = 0; query < h.count; query += 32) {
+    const struct tile t = {
+      .o = (float *)(memory + at.o) + query * h.plan.depth, .sum = (float *)(memory + at.sum) + query};
+    store_results(&h, &t, query);
+  }
+  end_blocks();
+}
