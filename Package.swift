@@ -53,8 +53,10 @@ let package = Package(
       name: "sd-bench", dependencies: ["DiffusionModels", "ToolSupport", arguments], path: "Tools/sd-bench",
       swiftSettings: swift),
 
+    // The AMX kernels on tiles in memory; they include the sources of CKernels.
+    .target(name: "EmulatedTiles", dependencies: ["CKernels"], path: "Tests/EmulatedTiles"),
     .target(
-      name: "TestSupport", dependencies: ["GraphIR", "GraphRuntime", "DiffusionModels"],
+      name: "TestSupport", dependencies: ["GraphIR", "GraphRuntime", "DiffusionModels", "EmulatedTiles"],
       path: "Tests/TestSupport", swiftSettings: swift),
     .testTarget(name: "GraphIRTests", dependencies: ["GraphIR", "TestSupport"], swiftSettings: swift),
     .testTarget(

@@ -17,8 +17,10 @@
 /// Register state that the operating system saves: XCR0.
 __attribute__((target("xsave"))) static unsigned long long saved_state(void) { return _xgetbv(0); }
 
+/// BF16, and VBMI, which all but the first processors with BF16 have.
 static bool has_avx512_bf16(void) {
   unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(c & 1u << 1)) return false;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5) != 0;
 }
 

@@ -1,6 +1,7 @@
 public import GraphIR
 
-/// Makes one `FusedConv` of a convolution or a linear layer and what is done with its result.
+/// Makes one `FusedConv` of a convolution or a linear layer and what is done with its result; of a sum of two, a
+/// shortcut's, too.
 ///
 /// Sums with more than one candidate prefer the product that is defined later; a result with another user stays.
 public struct FuseConv: Pass {
@@ -47,6 +48,22 @@ public struct FuseConv: Pass {
 
   /// e(fusedConv(…)) → fusedConv(…, e).
   static let epilogues = [
+    Rewrite(
+      "fusedConv(a, …) + fusedConv(b, …) → fusedConv(a + b, …, …)",
+      .op(Add.self, [.op(FusedConv.self, as: "conv"), .op(FusedConv.self, as: "other")])
+    ) { m in
+      var sum = try m.op("conv", as: FusedConv.self)
+      let other = try m.op("other", as: FusedConv.self)
+      // Behind a function or a gate a sum is no longer a sum of products.
+      let additive = (sum.epilogues + other.epilogues).allSatisfy { $0 == .bias || $0 == .row }
+      let (own, more) = (try m.operands("conv"), try m.operands("other"))
+      guard additive, own[1].type.rank == more[1].type.rank else { return nil }
+      let (count, otherCount) = (2 * sum.sources.count, 2 * other.sources.count)
+      sum.sources += other.sources
+      sum.epilogues += other.epilogues
+      let factors = Array(own[..<count] + more[..<otherCount])
+      return try m.replacing("conv", by: sum, factors + Array(own[count...] + more[otherCount...]))
+    },
     Rewrite(
       "fusedConv(…) + r, a vector a sample → fusedConv(…, row)",
       .op(Add.self, [.op(FusedConv.self, as: "conv"), "r"])

@@ -17,8 +17,13 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     FuseConv(),
     // The gate is an epilogue of the product that `FuseConv` has made.
     FuseGEGLU(),
+    // Sources and weights of products that are known by now.
+    SplitConcat(),
+    PhaseConv(),
     // The fusions leave reshapes of reshapes and slices of slices.
     Simplify(),
+    // Among fused ops there is less to follow.
+    SharePrefix(),
     // Types before the cut, so that what is hoisted is stored in the type in which the step reads it.
     ChoosePrecision(precision),
   ]

@@ -74,13 +74,33 @@ import Testing
     #expect(graph.count("add") == 0)
   }
 
+  /// A shortcut is one more source; behind a function it stays a residual.
+  @Test func sumsProducts() throws {
+    for flipped in [false, true] {
+      let graph = try apply(
+        FuseConv(),
+        to: makeGraph { b in
+          let x = try b.x([1, 4, 4, 3])
+          let (long, short) = (
+            try FuseConvTests.conv(b, x.silu(), "2"), try x.conv2d(b.parameter("1", [4, 3, 1, 1]))
+          )
+          return try flipped ? long.adding(short) : short.adding(long)
+        })
+      let conv = try graph.only(FusedConv.self)
+      #expect(Set(conv.sources) == [.init(padding: Padding(1)), .init()])
+      #expect(conv.epilogues == [.bias] && graph.count("add") == 0)
+    }
+  }
+
   @Test func laterProductTakesTheOther() throws {
     for flipped in [false, true] {
       let graph = try apply(
         FuseConv(),
         to: makeGraph { b in
           let x = try b.x([1, 4, 4, 4])
-          let (first, second) = (try FuseConvTests.conv(b, x, "1"), try FuseConvTests.conv(b, x.silu(), "2"))
+          let (first, second) = (
+            try FuseConvTests.conv(b, x, "1").silu(), try FuseConvTests.conv(b, x.silu(), "2")
+          )
           return try flipped ? second.adding(first) : first.adding(second)
         })
       #expect(graph.count("fused_conv") == 2 && graph.count("add") == 0)

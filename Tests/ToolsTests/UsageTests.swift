@@ -94,7 +94,7 @@ struct UsageTests {
       """
       there is no pass 'fuse-atention'
         Did you mean 'fuse-attention'? The passes are simplify, fold-constants, fuse-attention, merge-projections, \
-      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, choose-precision, hoist, derive-weights.
+      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, share-prefix, choose-precision, hoist, derive-weights.
       """
     ),
     ([], "name either a MODEL folder or an --arch"),
@@ -137,7 +137,8 @@ struct UsageTests {
 
   @Test func environment() throws {
     try expectRefusal(
-      "sd-run", [MicroModel.sd15.plan(), "--inspect"], 2, "SD_CPU is 'fast', it must be one of generic, avx2, avx512",
+      "sd-run", [MicroModel.sd15.plan(), "--inspect"], 2,
+      "SD_CPU is 'fast', it must be one of generic, avx2, avx512, amx",
       environment: ["SD_CPU": "fast"])
   }
 

@@ -17,14 +17,16 @@ struct head {
   long count;                       // queries
   long query_row, key_row, column;  // where they begin: row of q and o, row of k and v, column of all
   uint16_t *k, *v, *p;
-  float factor;  // of scores in the exponent of 2
+  float factor;      // of scores in the exponent of 2, in 128ths
+  bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
 };
 
 /// A tile of 32 queries and what is known of it.
 struct tile {
   uint16_t *q;
-  float *o, *largest, *sum;
-  bool started;  // whether o holds the results of earlier keys
+  float *o, *sum;
+  float *largest;  // in 128ths of a binary digit, whole
+  bool started;    // whether o holds the results of earlier keys
 };
 
 /// A tile's scores that wait to become probabilities.
@@ -34,11 +36,12 @@ struct pending {
   const float *scores;
   long next, count;  // keys, even and rounded up to 32; those from `present` on do not exist
   long present;
+  bool odd;          // whether some scores are infinite or not a number, or too large for the quick way
   vf shift[2], total[2];
 };
 
-/// 2^x for x <= 8, relative error 1e-4: a fifteenth of the rounding to bf16. NaN stays.
-CK_INLINE vf vexp2_bf16(vf x) {
+/// 2^x for x <= 9, relative error 1e-4. NaN stays.
+CK_INLINE vf vexp2_short(vf x) {
   x = (vf)_mm512_max_ps(_mm512_set1_ps(-126.0f), (__m512)x);
   const vf n = (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), t = x - n;
   vf p = vsplat(0.0551716685f);
@@ -48,25 +51,48 @@ CK_INLINE vf vexp2_bf16(vf x) {
   return vscale(p, n);
 }
 
+/// f - round(128 (2^(f / 128) - 1)): by how much the fraction f of an exponent exceeds the mantissa of its power.
+static const uint8_t excess[128] __attribute__((aligned(64))) = {
+  0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 8,
+  8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11,
+  11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 10, 10, 10, 10, 10, 10, 10, 10, 10, 9, 9, 9, 9, 9,
+  9, 9, 8, 8, 8, 8, 8, 7, 7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 1, 1, 1, 0,
+};
+
+/// Adding it to a float leaves the nearest whole number, plus the exponent's bias of bf16, in its low 16 bits.
+#define CK_BIASED (CK_ROUNDER + 127 * 128)
+
+/// The pairs (2^a, 2^b) in bf16, where a and b are x * factor + shift in 128ths; too small ones become 0. Seven bits of
+/// fraction are all that bf16 keeps: they select the mantissa, the rest is the exponent.
+CK_INLINE __m512i vexp2_pairs(vf x, vf y, vf factor, vf shift) {
+  const __m512 least = _mm512_set1_ps(CK_ROUNDER);
+  const __m512i a = (__m512i)_mm512_max_ps((__m512)vfma(x, factor, shift), least);
+  const __m512i b = (__m512i)_mm512_max_ps((__m512)vfma(y, factor, shift), least);
+  const __m512i k = _mm512_mask_blend_epi16(0xaaaaaaaa, a, _mm512_slli_epi32(b, 16));
+  const __m512i low = _mm512_load_si512(excess), high = _mm512_load_si512(excess + 64);
+  return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(0x5555555555555555, low, k, high));
+}
+
 /// Rows of scores become pairs of probabilities, two keys at a time.
 CK_INLINE void finish_rows(struct pending *s, long rows) {
   const long end = ck_min_long(s->count, s->next + ck_ceil_div(rows, 2) * 2);
+  if (s->next >= end) return;
   const vf factor = vsplat(s->h->factor);
-  for (; s->next < end; s->next += 2) {
-    const float *scores = s->scores + s->next * 32;
-    uint16_t *pairs = s->h->p + s->next * 32;
+  const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+  for (; s->next < end; s->next += 2)
     for (int i = 0; i < 2; i++) {
-      const vf first = vexp2_bf16(vfma(vload(scores + i * VL), factor, s->shift[i]));
-      vf second = vexp2_bf16(vfma(vload(scores + 32 + i * VL), factor, s->shift[i]));
-      if (s->next + 1 >= s->present) second = vsplat(0);
-      if (s->next >= s->present) {
-        memset(pairs + i * 32, 0, 64);
-        continue;
+      const vf x = vload(s->scores + s->next * 32 + i * VL), y = vload(s->scores + s->next * 32 + 32 + i * VL);
+      __m512i p;
+      if (s->odd) {
+        const vf shift = s->shift[i] - CK_BIASED;
+        p = vinterleave_bf16(vexp2_short(vfma(x, factor, shift) / 128.0f), vexp2_short(vfma(y, factor, shift) / 128.0f));
+      } else {
+        p = vexp2_pairs(x, y, factor, s->shift[i]);
       }
-      s->total[i] += first + second;
-      vstore_interleaved_bf16(pairs + i * 32, first, second);
+      if (s->next + 1 >= s->present) p = _mm512_maskz_mov_epi16(s->next < s->present ? 0x55555555 : 0, p);
+      s->total[i] = (vf)_mm512_dpbf16_ps((__m512)s->total[i], (__m512bh)p, ones);
+      _mm512_storeu_si512(s->h->p + s->next * 32 + i * 32, p);
     }
-  }
 }
 
 /// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2].
@@ -84,32 +110,44 @@ CK_INLINE void product(
   }
 }
 
+/// Whether some of 32 bf16 are infinite or not a number.
+CK_INLINE bool is_odd(__m512i x) {
+  const __m512i exponent = _mm512_set1_epi16(0x7f80);
+  return _mm512_cmpeq_epi16_mask(_mm512_and_si512(x, exponent), exponent) != 0;
+}
+
 /// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
-static void pack_queries(const struct head *h, uint16_t *q, long query) {
+static void pack_queries(struct head *h, uint16_t *q, long query) {
   const struct ck_attention *a = h->a;
   const uint16_t *from = (const uint16_t *)a->q + (h->query_row + query) * a->q_pitch + h->column;
   for (long half = 0; half < 32; half += 16)
     for (long c = 0; c < h->plan.row; c += 32) {
       vi rows[16];
       const __mmask32 mask = (__mmask32)((1ull << clamp(a->d - c, 32)) - 1);
-      for (int i = 0; i < 16; i++)
-        rows[i] = query + half + i < h->count
-          ? (vi)_mm512_maskz_loadu_epi16(mask, from + (half + i) * a->q_pitch + c) : (vi)(0);
+      for (int i = 0; i < 16; i++) {
+        const __m512i row =
+          _mm512_maskz_loadu_epi16(query + half + i < h->count ? mask : 0, from + (half + i) * a->q_pitch + c);
+        h->odd_queries |= is_odd(row);
+        rows[i] = (vi)row;
+      }
       transpose16(rows);
       for (int i = 0; i < 16; i++) memcpy(q + (c / 2 + i) * 64 + half * 2, &rows[i], 64);
     }
 }
 
 /// Copies keys and transposes values of a block of `count` keys; zeros up to whole tiles.
-static void pack_keys(const struct head *h, long key, long count) {
+static void pack_keys(struct head *h, long key, long count) {
   const struct ck_attention *a = h->a;
   const long all = ck_round_up(count, 32);
   const uint16_t *k = (const uint16_t *)a->k + (h->key_row + key) * a->k_pitch + h->column;
   const uint16_t *v = (const uint16_t *)a->v + (h->key_row + key) * a->v_pitch + h->column;
+  h->odd_keys = false;
   for (long j = 0; j < all; j++)
     for (long c = 0; c < h->plan.row; c += 32) {
       const __mmask32 mask = j < count ? (__mmask32)((1ull << clamp(a->d - c, 32)) - 1) : 0;
-      _mm512_storeu_si512(h->k + j * h->plan.row + c, _mm512_maskz_loadu_epi16(mask, k + j * a->k_pitch + c));
+      const __m512i row = _mm512_maskz_loadu_epi16(mask, k + j * a->k_pitch + c);
+      h->odd_keys |= is_odd(row);
+      _mm512_storeu_si512(h->k + j * h->plan.row + c, row);
     }
   for (long j = 0; j < all; j += 32)
     for (long c = 0; c < h->plan.depth; c += 16) {
@@ -134,8 +172,10 @@ static void mask_future(float *scores, long key, long count, long query) {
       scores[j * 32 + lane] = -__builtin_inff();
 }
 
-/// Follows the maximum of new scores [count][32] where it grows by more than 2^8, scaling what is there down.
-static void follow_maximum(const struct head *h, struct tile *t, const float *scores, long count) {
+/// Follows the maximum of new scores [count][32] where it grows by more than 2^8, scaling what is there down. Returns
+/// whether it is small enough to be counted in 128ths.
+static bool follow_maximum(const struct head *h, struct tile *t, const float *scores, long count) {
+  bool small = true;
   for (int lane = 0; lane < 32; lane += VL) {
     const float *s = scores + lane;
     vf top[4] = {vload(s), vload(s), vload(s), vload(s)};
@@ -145,19 +185,22 @@ static void follow_maximum(const struct head *h, struct tile *t, const float *sc
     for (; j < count; j++) top[0] = (vf)_mm512_max_ps((__m512)vload(s + j * 32), (__m512)top[0]);
     top[0] = (vf)_mm512_max_ps((__m512)top[1], (__m512)top[0]);
     top[2] = (vf)_mm512_max_ps((__m512)top[3], (__m512)top[2]);
-    const vf now = (vf)_mm512_max_ps((__m512)top[2], (__m512)top[0]) * h->factor;
+    const vf most = (vf)_mm512_max_ps((__m512)top[2], (__m512)top[0]) * h->factor;
+    const vf now = (vf)_mm512_roundscale_ps((__m512)most, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    small &= _mm512_cmp_ps_mask(_mm512_abs_ps((__m512)now), _mm512_set1_ps(0x1p21f), _CMP_LT_OQ) == 0xffff;
     if (!t->started) {
       vstore(t->largest + lane, now);
       vstore(t->sum + lane, vsplat(0));
       continue;
     }
     const vf before = vload(t->largest + lane);
-    if (_mm512_cmp_ps_mask((__m512)(now - before), _mm512_set1_ps(8.0f), _CMP_GT_OQ) == 0) continue;
-    const vf after = (vf)_mm512_max_ps((__m512)now, (__m512)before), shrink = vexp2_negative(before - after);
+    if (_mm512_cmp_ps_mask((__m512)(now - before), _mm512_set1_ps(8 * 128.0f), _CMP_GT_OQ) == 0) continue;
+    const vf after = (vf)_mm512_max_ps((__m512)now, (__m512)before), shrink = vexp2_negative((before - after) / 128.0f);
     vstore(t->largest + lane, after);
     vstore(t->sum + lane, vload(t->sum + lane) * shrink);
     for (long i = 0; i < h->plan.depth; i++) vstore(t->o + i * 32 + lane, vload(t->o + i * 32 + lane) * shrink);
   }
+  return small;
 }
 
 /// The rest of a tile's softening, and its results.
@@ -195,7 +238,7 @@ static void store_results(const struct head *h, const struct tile *t, long query
 void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void *scratch) {
   (void)parts;
   const struct ck_attention *a = arguments;
-  struct head h = {.a = a, .plan = ck_attention_bf16_plan(a), .factor = a->scale * 1.4426950408889634f};
+  struct head h = {.a = a, .plan = ck_attention_bf16_plan(a), .factor = a->scale * 128.0f * 1.4426950408889634f};
   const struct ck_attention_bf16_layout at = ck_attention_bf16_layout(&h.plan);
   char *memory = scratch;
   const long sample = part / h.plan.blocks / a->heads, first = part % h.plan.blocks * h.plan.block;
@@ -228,10 +271,11 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, h.plan.row, false, &pending);
       finish(&pending);
       if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
-      follow_maximum(&h, &t, s, n);
+      const bool small = follow_maximum(&h, &t, s, n);
       pending = (struct pending){
         .h = &h, .tile = t, .scores = s, .count = ck_round_up(n, 32), .present = n,
-        .shift = {-vload(t.largest), -vload(t.largest + VL)},
+        .odd = !small || h.odd_queries || h.odd_keys,
+        .shift = {CK_BIASED - vload(t.largest), CK_BIASED - vload(t.largest + VL)},
       };
     }
     finish(&pending);

@@ -4,7 +4,7 @@
 
 long ck_conv_parts(const struct ck_conv *conv) {
   const struct ck_conv_plan plan = ck_conv_plan(conv);
-  return plan.strips * plan.groups;
+  return ck_phase_count(conv) * plan.strips * plan.groups;
 }
 
 size_t ck_conv_scratch(const struct ck_conv *conv) {

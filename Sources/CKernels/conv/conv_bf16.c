@@ -3,7 +3,7 @@
 
 long ck_conv_bf16_parts(const struct ck_conv *conv) {
   const struct ck_strips p = ck_strips(conv);
-  return p.line_strips * p.column_strips * p.groups;
+  return ck_phase_count(conv) * p.line_strips * p.column_strips * p.groups;
 }
 
 size_t ck_conv_bf16_scratch(const struct ck_conv *conv) {

@@ -90,7 +90,7 @@ static void fill_strips(struct work *w) {
         .weights = (const uint16_t *)s->weights + ky * run * 32,
         .row = row,
         .run = run,
-        .panel = s->kernel_h * run * 32,
+        .panel = ck_panel_lines(s) * run * 32,
       };
     strip += ck_strip_elements(&w->plan, s);
   }
@@ -271,8 +271,10 @@ static void multiply_strip(struct work *w, long first_panel, long panels, float 
 }
 
 void CK_NAME(conv_bf16)(const void *arguments, long part, long parts, void *scratch) {
-  (void)parts;
-  const struct ck_conv *c = arguments;
+  struct ck_source source;
+  const long phase_parts = parts / ck_phase_count(arguments);
+  const struct ck_conv phase = ck_phase(arguments, part / phase_parts, &source), *c = &phase;
+  part %= phase_parts;
   struct work w = {.conv = c, .plan = ck_strips(c)};
   const struct ck_conv_bf16_layout layout = ck_conv_bf16_layout(c, &w.plan);
   char *memory = scratch;

@@ -3,8 +3,8 @@
 #define CK_CONV_BF16_PLAN_H
 
 #include "../include/ck_conv_bf16.h"
-#include "../include/ck_pack.h"
 #include "../vector/pairs.h"
+#include "conv_phase.h"
 
 enum {
   CK_BLOCK = 32,                  // rows (and columns) of a block of sums

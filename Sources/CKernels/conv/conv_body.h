@@ -130,7 +130,7 @@ CK_INLINE void fetch_results(const struct work *w, long panel, long row) {
 /// First element of the weights of a tap's channel `from` in a panel.
 CK_INLINE long weights_index(const struct ck_source *s, long panel, long tap, long from) {
   const long line = tap / s->kernel_w, k = tap % s->kernel_w * s->channels + from;
-  return ((panel * s->kernel_h + line) * ck_weights_run(s) + k) * 32;
+  return ((panel * ck_panel_lines(s) + line) * ck_weights_run(s) + k) * 32;
 }
 
 /// A chunk of a panel's weights as f32 [taps * length][32]: where it is, or widened.
@@ -185,8 +185,10 @@ static void add_chunk(
 }
 
 void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) {
-  (void)parts;
-  const struct ck_conv *c = arguments;
+  struct ck_source source;
+  const long phase_parts = parts / ck_phase_count(arguments);
+  const struct ck_conv phase = ck_phase(arguments, part / phase_parts, &source), *c = &phase;
+  part %= phase_parts;
   const struct ck_conv_plan plan = ck_conv_plan(c);
   const struct ck_conv_layout layout = ck_conv_layout(c, &plan);
   char *memory = scratch;

@@ -2,9 +2,8 @@
 #ifndef CK_CONV_PLAN_H
 #define CK_CONV_PLAN_H
 
-#include "../include/ck_conv.h"
-#include "../include/ck_pack.h"
 #include "../vector/prelude.h"
+#include "conv_phase.h"
 
 enum {
   CK_KC = 256,         // longest chunk of K: its 32 KB of one panel stay in L1 while a strip passes
@@ -20,11 +19,6 @@ struct ck_conv_plan {
 };
 
 static inline long ck_source_k(const struct ck_source *s) { return s->kernel_h * s->kernel_w * s->channels; }
-
-/// k of a kernel line of the weights, padding included.
-static inline long ck_weights_run(const struct ck_source *s) {
-  return s->weights_dtype == CK_BF16 ? ck_packed_run(s->channels, s->kernel_w) : s->kernel_w * s->channels;
-}
 
 /// Channels of one tap that a chunk takes, and the taps of a chunk: several only if they are whole.
 static inline long ck_chunk_channels(const struct ck_source *s) {

@@ -26,6 +26,7 @@ struct ck_source {
   /// image is stored pixel min(floor(y * (float)in_h / up_h), in_h - 1), torch's `nearest`.
   long up_h, up_w;
   long kernel_h, kernel_w;
+  long panel_lines;      ///< kernel lines of a panel of the weights, where it holds more than kernel_h; else 0
   long stride_y, stride_x;
   long pad_top, pad_left;
 };
@@ -56,12 +57,17 @@ struct ck_conv {
   long source_count, epilogue_count;
   long samples, out_h, out_w;
   long columns;  ///< N of the weights: output channels (gated: values and gates together, even)
+  /// 2: y is four images interleaved, an upsampled convolution in phases. Pixel (2 oy + py, 2 ox + px) is the
+  /// convolution at (oy, ox) with the kernel of phase 2 py + px and the padding (1 - py, 1 - px); out_h and out_w
+  /// are the size of one phase. The only source has a kernel of 2 x 2, and its panels hold the kernel lines of
+  /// the four phases one after the other. No residual. Otherwise 1.
+  long phases;
   int gated;     ///< 1: weights have the gated layout, and CK_GATE must be among the epilogues
   enum ck_dtype y_dtype;
   void *y;       ///< element (n, oy, ox, c) at y[n*y_sample + oy*y_line + ox*y_pitch + c]
   long y_pitch;  ///< elements from a pixel to the next
-  long y_line;   ///< elements from a line to the next; 0: out_w * y_pitch
-  long y_sample; ///< elements from a sample to the next; 0: out_h * line
+  long y_line;   ///< elements from a line to the next; 0: as many as a line has
+  long y_sample; ///< elements from a sample to the next; 0: as many as a sample has
 };
 // y may be the x of a CK_RESIDUAL (same dtype and addresses): each element is read before it is written.
 

@@ -13,7 +13,7 @@ enum ck_isa : int {
 /// The highest set that has a table and that both processor and operating system support.
 enum ck_isa ck_detect(void);
 
-/// 1 if the processor multiplies bfloat16 itself (AVX512-BF16, or AMX, which comes with it).
+/// 1 if the processor multiplies bfloat16 itself (AVX512-BF16 with VBMI, or AMX, which comes with them).
 int ck_has_bf16(void);
 
 /// Measured peak of one thread in FLOP/s: a loop of independent f32 fused multiply-adds (generic: the

@@ -27,7 +27,8 @@ long ck_channel_statistics_parts(const struct ck_channel_statistics *statistics)
 /// Arguments of `normalize`: y = activation((x - mean_g) * rsqrt(var_g + eps) * gamma_c + beta_c), group g
 /// of channel c = c / (channels/groups), var biased. x, y: [samples, rows, channels]; y may be x if dtype
 /// and pitch agree. Statistics are those of `channel_statistics` for the same samples, rows, channels; they
-/// are merged in part order (Chan et al. 1979) in double. Reference: Wu and He 2018, arXiv:1803.08494.
+/// are merged in part order (Chan et al. 1979) in double. x may be channels first ..< first + channels of an
+/// image with `all_channels`, whose statistics are given. Reference: Wu and He 2018, arXiv:1803.08494.
 struct ck_normalize {
   const void *x;
   void *y;
@@ -37,7 +38,8 @@ struct ck_normalize {
   enum ck_activation activation;
   float eps;
   long x_pitch, y_pitch;
-  long samples, rows, channels, groups;  ///< groups divides channels
+  long samples, rows, channels;
+  long all_channels, first, groups;  ///< groups divides all_channels
   long statistics_parts;
 };
 

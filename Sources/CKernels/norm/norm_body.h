@@ -76,10 +76,13 @@ static void coefficients(
   const struct ck_normalize *a, long sample, double *mean, double *m2, float *center, float *scale,
   float *shift)
 {
-  const long ranges = a->statistics_parts, channels = a->channels;
+  // Only the groups of these channels are merged.
+  const long ranges = a->statistics_parts, width = a->all_channels / a->groups;
+  const long first_group = a->first / width, end_group = ck_ceil_div(a->first + a->channels, width);
+  const long skip = first_group * width, channels = (end_group - first_group) * width;
   double count = 0;
   for (long p = 0; p < ranges; p++) {
-    const float *s = a->statistics + (p * a->samples + sample) * channels * 2;
+    const float *s = a->statistics + ((p * a->samples + sample) * a->all_channels + skip) * 2;
     const double more = (double)((p + 1) * a->rows / ranges - p * a->rows / ranges), all = count + more;
     const double weight = more / all, cross = count * more / all;
     if (p == 0) {
@@ -93,10 +96,9 @@ static void coefficients(
     }
     count = all;
   }
-  load_or(scale, a->gamma, a->gamma_dtype, channels, 1);
-  load_or(shift, a->beta, a->beta_dtype, channels, 0);
-  const long width = channels / a->groups;
-  for (long g = 0; g < a->groups; g++) {
+  load_or(scale, a->gamma, a->gamma_dtype, a->channels, 1);
+  load_or(shift, a->beta, a->beta_dtype, a->channels, 0);
+  for (long g = 0; g < end_group - first_group; g++) {
     double total = 0, deviations = 0;
     for (long c = g * width; c < (g + 1) * width; c++) total += mean[c];
     const double group_mean = total / (double)width;
@@ -105,7 +107,8 @@ static void coefficients(
       deviations += m2[c] + delta * delta * count;
     }
     const double inverse = 1.0 / __builtin_sqrt(deviations / (count * (double)width) + (double)a->eps);
-    for (long c = g * width; c < (g + 1) * width; c++) {
+    const long from = ck_max_long(0, skip + g * width - a->first);
+    for (long c = from; c < ck_min_long(a->channels, skip + (g + 1) * width - a->first); c++) {
       const double factor = (double)scale[c] * inverse;
       center[c] = (float)group_mean;
       scale[c] = (float)factor;
@@ -117,9 +120,9 @@ static void coefficients(
 void CK_NAME(normalize)(const void *arguments, long part, long parts, void *scratch) {
   const struct ck_normalize *a = arguments;
   const long blocks = parts / a->samples, sample = part / blocks, block = part % blocks;
-  const size_t channels = ck_whole_floats(a->channels);
-  double *mean = scratch, *m2 = mean + channels;
-  float *center = (float *)(m2 + channels), *scale = center + channels, *shift = scale + channels;
+  const size_t channels = ck_whole_floats(a->channels), all = ck_whole_floats(a->all_channels);
+  double *mean = scratch, *m2 = mean + all;
+  float *center = (float *)(m2 + all), *scale = center + channels, *shift = scale + channels;
   float *row = shift + channels;
   coefficients(a, sample, mean, m2, center, scale, shift);
   for (long r = block * a->rows / blocks; r < (block + 1) * a->rows / blocks; r++) {

@@ -4,7 +4,7 @@
 
 #ifndef CK_SUFFIX
 #define CK_SUFFIX amx
-#define CK_TARGET CK_TARGET_AVX512 ",avx512bf16,amx-tile,amx-bf16"
+#define CK_TARGET CK_TARGET_AVX512 ",avx512bf16,avx512vbmi,amx-tile,amx-bf16"
 #endif
 #include "avx512bf16.h"
 

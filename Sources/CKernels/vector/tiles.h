@@ -8,11 +8,7 @@
 
 #include "pairs.h"
 
-#ifdef CK_TILE_UNIT
-#include CK_TILE_UNIT
-#else
 #include "tile_unit.h"
-#endif
 
 CK_INLINE void begin_blocks(void) { tiles_on(); }
 CK_INLINE void end_blocks(void) { tiles_off(); }

@@ -4,7 +4,9 @@
 /// one more operand. The operands are x₁, w₁, x₂, w₂, …, then the operands of the epilogues in their order.
 ///
 /// - Sources: x `[B, H, W, C]` with w `[O, C, kh, kw]`, or x `[..., C]` with w `[O, C]` (one tap); all give the same
-///   rows `[..., O]` (C1). With `upsample` the window slides over x resized by nearest pixels.
+///   rows `[..., O]` (C1). With `upsample` the window slides over x resized by nearest pixels. With `phases` the result
+///   has twice the height and width of x: the pixels of each parity of line and column are a convolution with a kernel
+///   of their own, `[O, C, 2, 2]`, and w `[O, C, 8, 2]` holds the four one below the other.
 /// - Epilogues: see `Epilogue` for their operands' shapes (C2).
 /// - Result: `[..., O]`, halved by a gate, element type `dtype`. Sums in float32.
 public struct FusedConv: CompositeOp {
@@ -19,10 +21,15 @@ public struct FusedConv: CompositeOp {
     public var padding: Padding
     /// Height and width to which the image is resized first.
     public var upsample: [Int]?
+    /// Whether it is four convolutions whose results are interleaved. Pixel (2y + i, 2x + j) of the result reads pixels
+    /// (y + i − 1, x + j − 1) … (y + i, x + j) of x through kernel 2i + j; stride and padding have no meaning then.
+    public var phases: Bool
 
     /// A convolution; the default is a matrix product.
-    public init(stride: Int = 1, padding: Padding = Padding(0), upsample: [Int]? = nil) {
-      (self.stride, self.padding, self.upsample) = (stride, padding, upsample)
+    public init(
+      stride: Int = 1, padding: Padding = Padding(0), upsample: [Int]? = nil, phases: Bool = false
+    ) {
+      (self.stride, self.padding, self.upsample, self.phases) = (stride, padding, upsample, phases)
     }
   }
 
@@ -92,6 +99,12 @@ public struct FusedConv: CompositeOp {
       }
       return x.shape.dropLast() + [w.shape[0]]
     }
+    if source.phases {
+      guard x.dtype.isFloat, w.dtype.isFloat, x.rank == 4, w.rank == 4, w.shape[1] == x.shape[3],
+        Array(w.shape[2...]) == [8, 2], source == Source(phases: true)
+      else { throw reject("weight \(w) does not fit the phases of \(x) (C1)") }
+      return [x.shape[0], 2 * x.shape[1], 2 * x.shape[2], w.shape[0]]
+    }
     var image = x
     if let size = source.upsample {
       guard size.count == 2 else { throw reject("upsample must be [height, width], it is \(size)") }
@@ -153,16 +166,35 @@ public struct FusedConv: CompositeOp {
       let rows = try x.reshaped([x.type.rows, x.type.lastDimension]).matmul(w, transposeB: true)
       return try rows.reshaped(x.shape.dropLast() + [w.shape[0]])
     }
+    if source.phases { return try phases(x, w) }
     let image = try source.upsample.map { (size) throws(SDError) -> Value in
       try x.upsampleNearest(height: size[0], width: size[1])
     }
     return try (image ?? x).conv2d(w, stride: source.stride, padding: source.padding)
   }
 
-  /// 2 · rows · (taps · C · O) for every source.
+  /// Four convolutions `[B, H, W, O]`, interleaved.
+  private func phases(_ x: Value, _ w: Value) throws(SDError) -> Value {
+    let (batch, height, width, columns) = (x.shape[0], x.shape[1], x.shape[2], w.shape[0])
+    var lines: [Value] = []
+    for i in 0..<2 {
+      var pixels: [Value] = []
+      for j in 0..<2 {
+        let kernel = try w.sliced(2 * (2 * i + j)..<2 * (2 * i + j) + 2, axis: 2)
+        let padding = Padding(top: 1 - i, left: 1 - j, bottom: i, right: j)
+        pixels.append(
+          try x.conv2d(kernel, padding: padding).reshaped([batch, height, 1, width, 1, columns]))
+      }
+      lines.append(try x.builder.concat(pixels, axis: 4))
+    }
+    return try x.builder.concat(lines, axis: 2).reshaped([batch, 2 * height, 2 * width, columns])
+  }
+
+  /// 2 · rows · (taps · C · O) for every source; a pixel of a phase reads one of the four kernels.
   public func flops(operands: [TensorType], results: [TensorType]) -> Int {
     sources.indices.reduce(0) { sum, source in
-      let flops = saturatingProduct(2, results[0].rows, operands[2 * source + 1].count)
+      let kernel = operands[2 * source + 1].count / (sources[source].phases ? 4 : 1)
+      let flops = saturatingProduct(2, results[0].rows, kernel)
       return sum > Int.max - flops ? .max : sum + flops
     }
   }

@@ -3,8 +3,9 @@
 /// `y = act((x − mean_g) / √(var_g + eps) · gamma + beta)`; mean and variance of a group follow from the partial
 /// statistics of its channels.
 ///
-/// - x: `[B, ..., C]`; statistics: float32 `[parts, B, C, 2]` as `ChannelStatistics` makes them (C1); gamma, beta:
-///   `[C]` (C2). Result: type of x. `groups` divides C (C3).
+/// - x: `[B, ..., C]`, channels `first ..< first + C` of an image with N channels; statistics of the whole image:
+///   float32 `[parts, B, N, 2]` as `ChannelStatistics` makes them (C1); gamma, beta: `[C]` (C2). Result: type of x.
+///   `groups` divides N (C3).
 public struct Normalize: CompositeOp {
   /// `sd.normalize`.
   public static let id = OpID("normalize")
@@ -14,10 +15,12 @@ public struct Normalize: CompositeOp {
   public var eps: Float
   /// Applied last.
   public var activation: Activation?
+  /// The channel of the whole image that is channel 0 of x.
+  public var first: Int
 
   /// A group norm from statistics, then an activation.
-  public init(groups: Int, eps: Float, activation: Activation? = nil) {
-    (self.groups, self.eps, self.activation) = (groups, eps, activation)
+  public init(groups: Int, eps: Float, activation: Activation? = nil, first: Int = 0) {
+    (self.groups, self.eps, self.activation, self.first) = (groups, eps, activation, first)
   }
 
   /// The type of x.
@@ -27,13 +30,14 @@ public struct Normalize: CompositeOp {
     let statistics = operands[1]
     guard statistics.dtype == .f32, statistics.rank == 4, statistics.shape[0] >= 1,
       statistics.shape[0] <= ChannelStatistics.maximumParts(of: x),
-      Array(statistics.shape.dropFirst()) == [x.shape[0], x.lastDimension, 2]
+      statistics.shape[1] == x.shape[0], statistics.shape[3] == 2, first >= 0,
+      first <= statistics.shape[2] - x.lastDimension
     else { throw reject("statistics \(statistics) do not belong to \(x) (C1)") }
     for index in 2...3 where try expectFloat(operands, index).shape != [x.lastDimension] {
       throw reject("operand \(index) must have shape [\(x.lastDimension)], it is \(operands[index]) (C2)")
     }
-    guard groups >= 1, x.lastDimension % groups == 0 else {
-      throw reject("groups (\(groups)) must divide channels (\(x.lastDimension)) (C3)")
+    guard groups >= 1, statistics.shape[2] % groups == 0 else {
+      throw reject("groups (\(groups)) must divide channels (\(statistics.shape[2])) (C3)")
     }
     return [x]
   }
@@ -42,7 +46,7 @@ public struct Normalize: CompositeOp {
   public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
     let (x, statistics) = (operands[0], operands[1])
     let builder = x.builder
-    let (parts, batch, channels) = (statistics.shape[0], x.shape[0], x.type.lastDimension)
+    let (parts, batch, channels) = (statistics.shape[0], x.shape[0], statistics.shape[2])
     let pixels = ChannelStatistics.pixels(x.type)
     let width = channels / groups
     let grouped = try statistics.reshaped([parts, batch, groups, width, 2])
@@ -60,10 +64,14 @@ public struct Normalize: CompositeOp {
     let variance = try squares.adding(deviation.multiplied(by: deviation).multiplied(by: counts))
       .sum(axes: [0, 3]).divided(by: total)
     let scale = try variance.adding(builder.constant([], [eps])).rsqrt()
-    let flat = try x.reshaped([batch, pixels, groups, width])
-    let row = [batch, 1, groups, 1]
-    let normal = try flat.subtracting(mean.reshaped(row)).multiplied(by: scale.reshaped(row)).reshaped(
-      x.shape)
+    // Every channel of x gets the mean and scale of its group.
+    let spread = { (group: Value) throws(SDError) -> Value in
+      let zeros = try builder.constant([1, 1, width], [Float](repeating: 0, count: width))
+      let all = try group.reshaped([batch, groups, 1]).adding(zeros).reshaped([batch, 1, channels])
+      return try all.sliced(first..<first + x.type.lastDimension)
+    }
+    let flat = try x.reshaped([batch, pixels, x.type.lastDimension])
+    let normal = try flat.subtracting(spread(mean)).multiplied(by: spread(scale)).reshaped(x.shape)
     return [try normal.multiplied(by: operands[2]).adding(operands[3]).activated(activation)]
   }
 }

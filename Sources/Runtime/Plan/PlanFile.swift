@@ -64,11 +64,11 @@ private struct PlanFrame {
     fields.position = size - 4
     let checksum: UInt32 = fields.get()
     guard crc32c(bytes[..<(size - 4)]) == checksum else { throw damaged("its header is damaged (checksum differs)") }
-    guard major <= PlanFormat.major else {
+    guard major == PlanFormat.major else {
       throw SDError(
         .incompatible,
-        "cannot load '\(path)': written in plan format \(major).\(minor), this reads up to \(PlanFormat.major).x. "
-          + "Upgrade, or recompile it here.")
+        "cannot load '\(path)': written in plan format \(major).\(minor), this reads \(PlanFormat.major).x. "
+          + "Recompile it here.")
     }
     guard features == 0, length == size, tableOffset == size, entry == PlanFormat.entryBytes else {
       throw SDError(

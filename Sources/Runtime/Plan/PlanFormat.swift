@@ -2,8 +2,8 @@
 package enum PlanFormat {
   /// First bytes of every plan. A transfer in text mode or over seven bits changes them.
   package static let signature: [UInt8] = [0x89, 0x53, 0x44, 0x50, 0x0D, 0x0A, 0x1A, 0x0A]
-  /// Readers refuse a larger major version.
-  package static let major: UInt16 = 1
+  /// Readers refuse another major version.
+  package static let major: UInt16 = 2
   /// A larger minor version adds only what readers may ignore.
   package static let minor: UInt16 = 0
   /// Bytes of the prologue.

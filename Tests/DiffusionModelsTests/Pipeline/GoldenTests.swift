@@ -15,7 +15,7 @@ struct GoldenTests {
   @Test(arguments: MicroModel.all, Precision.allCases)
   func forwards(model: MicroModel, precision: Precision) throws {
     let golden = try model.golden()
-    for cpu in CPU.all {
+    for cpu in CPU.checked {
       var options = CompiledModel.Options()
       options.cpu = cpu
       for (name, output) in try forwards(model.compiled(.init(precision), options), golden) {

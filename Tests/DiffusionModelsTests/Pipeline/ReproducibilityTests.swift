@@ -43,9 +43,10 @@ struct ReproducibilityTests {
     #expect(read[0].latents == mapped[0].latents)
   }
 
-  /// Sizes of one plan share its weights, and each draws what a plan of its own draws.
+  /// Sizes of one plan share its weights, and each draws what a plan of its own draws. (Where a level is not twice the
+  /// next one, as at odd sizes, upsampling is not taken apart and reads other weights.)
   @Test func sizes() throws {
-    let sizes = [Golden.size, PictureSize(height: 64, width: 64)]
+    let sizes = [PictureSize(height: 64, width: 128), PictureSize(height: 64, width: 64)]
     let together = MicroModel.Variant(sizes: sizes)
     for size in sizes {
       let alone = try draw(.sd15, .init(sizes: [size]))
@@ -56,8 +57,8 @@ struct ReproducibilityTests {
     }
     #expect(
       try MicroModel.sd15.compiled(together).table.entries.count
-        == MicroModel.sd15.compiled().table.entries.count)
-    let bytes = try [together, .init()].map { variant in
+        == MicroModel.sd15.compiled(.init(sizes: [sizes[0]])).table.entries.count)
+    let bytes = try [together, .init(sizes: [sizes[0]])].map { variant in
       try #require(try MicroModel.sd15.compiled(variant).file[.weights]).count
     }
     #expect(bytes[0] == bytes[1])

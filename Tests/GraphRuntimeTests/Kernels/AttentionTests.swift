@@ -8,6 +8,7 @@ import Testing
     var check = OpCheck(Attention(heads: heads, scale: 1 / Float(d).squareRoot(), causal: causal))
     // Scores in a range where the softmax prefers some keys.
     (check.ranges[0], check.ranges[1]) = (-3...3, -3...3)
+    check.processors = CPU.checked
     return check
   }
 
@@ -41,8 +42,11 @@ import Testing
   /// Scores far apart: one key takes all, and the sum must not overflow.
   @Test func largeScores() throws {
     var check = OpCheck(Attention(heads: 2, scale: 1))
+    check.processors = CPU.checked
     (check.ranges[0], check.ranges[1]) = (-30...30, -30...30)
-    try check.run(operands: operands(.f32, queries: 77, keys: 77, width: 80))
+    for dtype in [DType.f32, .bf16] {
+      try check.run(operands: operands(dtype, queries: 77, keys: dtype == .f32 ? 77 : 300, width: 80))
+    }
   }
 
   /// Queries in 16 bits, keys and values that a prompt graph keeps in float32.

@@ -13,9 +13,11 @@ import Testing
   private func check(
     _ sources: [Source], _ epilogues: [FusedConv.Epilogue] = [], to dtype: DType
   ) -> OpCheck {
-    OpCheck(
+    var check = OpCheck(
       FusedConv(sources: sources, epilogues: epilogues, dtype: dtype),
       weights: Set(sources.indices.map { 2 * $0 + 1 }))
+    check.processors = CPU.checked
+    return check
   }
 
   // MARK: Matrix products
@@ -89,6 +91,36 @@ import Testing
         .run(operands: [
           TensorType(dtype, [2, 5, 7, channels]), TensorType(dtype, [columns, channels, 3, 3]),
         ])
+    }
+  }
+
+  /// The four convolutions behind a doubling.
+  @Test(arguments: dtypes) func phases(_ dtype: DType) throws {
+    for size in FusedConvKernelTests.sizes {
+      for (shape, columns) in [([2, 3, 5, size], 5), ([1, 5, 4, 5], size)] {
+        try check([Source(phases: true)], [.bias, .row, .activation(.silu)], to: dtype).run(operands: [
+          TensorType(dtype, shape), TensorType(dtype, [columns, shape[3], 8, 2]), TensorType(.f32, [columns]),
+          TensorType(dtype, [shape[0], columns]),
+        ])
+      }
+    }
+    // Several strips and groups of panels.
+    try check([Source(phases: true)], to: dtype)
+      .run(operands: [TensorType(dtype, [2, 19, 33, 64]), TensorType(dtype, [136, 64, 8, 2])])
+  }
+
+  /// Rows enough for several strips of the pair kernels, at the edges of their tiles.
+  @Test func strips() throws {
+    for (shape, columns, kernel, source) in [
+      ([2, 18, 64, 32], 40, 3, Source(padding: Padding(1))), ([1, 9, 200, 32], 33, 3, Source(padding: Padding(1))),
+      ([1, 40, 24, 64], 200, 3, Source(padding: Padding(1))), ([3, 31, 20, 40], 64, 1, Source()),
+      ([1, 33, 65, 32], 31, 3, Source(stride: 2, padding: Padding(1))), ([1, 1, 1100, 96], 16, 1, Source()),
+      ([1, 40, 40, 32], 16, 5, Source(stride: 2, padding: Padding(2))),
+    ] {
+      let rows = try check([source], to: .bf16).run(operands: [
+        TensorType(.bf16, shape), TensorType(.bf16, [columns, shape[3], kernel, kernel]),
+      ])
+      #expect(rows.cases == 1)
     }
   }
 

@@ -103,9 +103,9 @@ struct PlanFileTests {
 
   @Test func versions() throws {
     try refuse(
-      .incompatible, "written in plan format 2.7, this reads up to 1.x. Upgrade, or recompile it here."
+      .incompatible, "written in plan format 3.7, this reads 2.x. Recompile it here."
     ) {
-      $0.set(2 as UInt16, at: 8)
+      $0.set(3 as UInt16, at: 8)
       $0.set(7 as UInt16, at: 10)
     }
     for (field, value) in [(0x28, 1), (0x0C, 192), (0x18, 192), (0x24, 72)] {

@@ -15,6 +15,9 @@ extension FusedConv: CPULowerable {
       Set(weights.map { node.operands[$0].rank }).count == 1
     else { return nil }
 
+    // The rows of phases are not those of a residual.
+    if sources.contains(where: \.phases), sources.count > 1 || epilogues.contains(.residual) { return nil }
+
     let shapes = ConvArguments(self, node.placeholders)
     let factors = node.operands.prefix(2 * sources.count)
     let inPairs = cpu.multipliesBF16 && factors.allSatisfy { $0.dtype == .bf16 }
@@ -57,6 +60,10 @@ private final class ConvArguments: @unchecked Sendable {
     shape.samples = isImage || op.epilogues.contains(.row) ? result.type.shape[0] : 1
     shape.out_h = isImage ? result.type.shape[1] : 1
     shape.out_w = isImage ? result.type.shape[2] : result.rows / max(1, shape.samples)
+    shape.phases = 1
+    if op.sources.contains(where: \.phases) {
+      (shape.phases, shape.out_h, shape.out_w) = (2, shape.out_h / 2, shape.out_w / 2)
+    }
     shape.columns = weight.shape[0]
     shape.gated = op.epilogues.contains(.gate(.gelu)) ? 1 : 0
     (shape.y, shape.y_dtype, shape.y_pitch) = (result.base, result.type.dtype.ck, result.pitch)
@@ -94,7 +101,7 @@ extension ck_source {
     in_w = isImage ? x.type.shape[2] : conv.out_w
     up_h = source.upsample?[0] ?? in_h
     up_w = source.upsample?[1] ?? in_w
-    kernel_h = isImage ? weight.type.shape[2] : 1
+    kernel_h = isImage ? weight.type.shape[2] / (source.phases ? 4 : 1) : 1
     kernel_w = isImage ? weight.type.shape[3] : 1
     (stride_y, stride_x) = (source.stride, source.stride)
     (pad_top, pad_left) = (source.padding.top, source.padding.left)

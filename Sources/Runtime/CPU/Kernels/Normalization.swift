@@ -42,6 +42,7 @@ extension Normalize: CPULowerable {
       arguments.samples = x.type.shape[0]
       arguments.rows = ChannelStatistics.pixels(x.type)
       (arguments.channels, arguments.groups) = (x.columns, groups)
+      (arguments.all_channels, arguments.first) = (tensors.operands[1].type.shape[2], first)
       arguments.statistics_parts = tensors.operands[1].type.shape[0]
       return arguments
     }

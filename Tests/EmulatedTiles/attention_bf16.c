@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "tile_unit.h"
+
+#include "../../Sources/CKernels/attention/attention_bf16_amx.c"
+#endif
