@@ -184,7 +184,8 @@ struct RunTests {
     for line in [
       #/written by +sd-compile 0\.1\.0/#, #/model +micro-sd15, latents \[4, h\/8, w\/8\], scaling factor 0\.18215/#,
       #/scheduler +PNDMScheduler/#, #/precision +fp32/#, #/sizes +72x56, batch 1/#,
-      #/components +text_encoder, unet, vae_decoder, vae_encoder/#, #/passes +choose-precision \d+, .*, split-concat \d+/#,
+      #/components +text_encoder, unet, vae_decoder, vae_encoder/#,
+      #/passes +choose-precision \d+, .*, split-concat \d+/#,
       #/section +WDAT at 4096, \d+ bytes/#, #/section +FALL at \d+, 2 bytes/#,
       #/graph +unet guided 72x56, once a prompt: 1 kernel calls, .*/#,
       #/  ops +sd\.fused_conv 1, sd\.input 1, sd\.parameter 1/#,

@@ -268,7 +268,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       };
       if (key == 0) pack_queries(&h, t.q, query);
       float *s = scores + query / 32 % 2 * h.plan.keys * 32;
-      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, h.plan.row, false, &pending);
+      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, ck_round_up(a->d, RUN), false, &pending);
       finish(&pending);
       if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
       const bool small = follow_maximum(&h, &t, s, n);

@@ -16,6 +16,8 @@ struct work {
   struct ck_kernel_line *kernel_lines;
   long kernel_line_count;
   struct ck_row_place *places;  // of the strip's rows, in order
+  struct ck_block_rows *blocks;
+  long block_count;
   uint16_t *strips;
 };
 
@@ -122,14 +124,45 @@ static void place_rows(struct work *w) {
         n * y_sample + (y + l) * y_line + (x + i) * c->y_pitch, ((n * c->out_h) + y + l) * c->out_w + x + i, n};
 }
 
+/// Cuts the rows of the strip into blocks.
+static void cut_blocks(struct work *w) {
+  const struct ck_conv *c = w->conv;
+  const long pitch = w->plan.pitch, total = c->samples * c->out_h * c->out_w;
+  // Where lines are whole tiles, tiles stay within lines; elsewhere they run across, and rows that lie between
+  // lines are dropped.
+  const long whole = w->columns % 16 == 0 && !w->plan.pointwise ? w->columns / 16 : 0;
+  const long flat = (w->lines - 1) * pitch + w->columns;
+  const long tiles = whole ? w->lines * whole : ck_ceil_div(flat, 16);
+  long place = 0, column = 0;
+  w->block_count = ck_ceil_div(tiles, 2);
+  for (long i = 0; i < w->block_count; i++) {
+    struct ck_block_rows b = {.tiles = tiles - 2 * i > 1 ? 2 : 1, .first = place};
+    for (int t = 0; t < b.tiles; t++) {
+      const long tile = 2 * i + t, first = whole ? tile / whole * pitch + tile % whole * 16 : tile * 16;
+      b.start[t] = first;
+      // A source that is read in place has nothing behind its last row: the tile begins earlier.
+      if (w->plan.in_place) b.start[t] = ck_min_long(first, total - w->column - 16);
+      if (whole) column = 0;
+      for (long r = first; r < ck_min_long(first + 16, flat); r++) {
+        if (column < w->columns) {
+          b.at[b.count++] = (uint8_t)(t * 16 + r - b.start[t]);
+          b.rows[t] = r - b.start[t] + 1;
+        }
+        if (++column == pitch) column = 0;
+      }
+    }
+    place += b.count;
+    w->blocks[i] = b;
+  }
+}
+
 struct pending {
   const struct work *w;
+  const struct ck_block_rows *rows;
+  const float *sums;
+  long next, count;              // of the rows that exist
   struct halves halves, stored;  // of the columns that epilogues before and behind a gate see
   bool full;                     // whether all columns of the panel exist
-  float *sums;
-  const struct ck_row_place *places;
-  uint8_t at[CK_BLOCK];          // the block's row of each row that exists
-  long next, count;              // of these rows
   long sample;                   // for which `base` was made
   long leading;                  // epilogues that are sums of vectors a sample
   float base[32] __attribute__((aligned(64)));
@@ -169,8 +202,8 @@ CK_INLINE vf activated(vf x, enum ck_activation activation) {
 
 CK_INLINE void finish_row(const struct pending *p, long row) {
   const struct ck_conv *c = p->w->conv;
-  const struct ck_row_place *place = p->places + row;
-  const float *sums = p->sums + p->at[row] * 32;
+  const struct ck_row_place *place = p->w->places + p->rows->first + row;
+  const float *sums = p->sums + p->rows->at[row] * 32;
   const struct halves *h = &p->halves;
   vf v[2] = {vload(sums) + vload(p->base), vload(sums + VL) + vload(p->base + VL)};
   for (long i = p->leading; i < c->epilogue_count; i++) {
@@ -209,7 +242,7 @@ CK_INLINE void finish_row(const struct pending *p, long row) {
 CK_INLINE void finish_rows(struct pending *p, long rows) {
   const long end = ck_min_long(p->count, p->next + rows);
   for (; p->next < end; p->next++) {
-    const long sample = p->places[p->next].sample;
+    const long sample = p->w->places[p->rows->first + p->next].sample;
     if (sample != p->sample) find_base(p, sample);
     finish_row(p, p->next);
   }
@@ -219,52 +252,32 @@ CK_INLINE void finish_rows(struct pending *p, long rows) {
 /// All blocks of a strip over the group's panels.
 static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
   const struct ck_conv *c = w->conv;
-  const long pitch = w->plan.pitch, total = c->samples * c->out_h * c->out_w;
-  // Where lines are whole tiles, tiles stay within lines; elsewhere they run across, and rows that lie between
-  // lines are dropped.
-  const long whole = w->columns % 16 == 0 && !w->plan.pointwise ? w->columns / 16 : 0;
-  const long flat = (w->lines - 1) * pitch + w->columns;
-  const long tiles = whole ? w->lines * whole : ck_ceil_div(flat, 16), blocks = ck_ceil_div(tiles, 2);
-  struct pending pending = {.w = w, .sample = -1};
+  struct pending pending = {.w = w};
   while (pending.leading < c->epilogue_count && c->epilogues[pending.leading].kind <= CK_ROW) pending.leading++;
   for (long p = 0; p < panels; p++) {
     const long panel = first_panel + p;
     const struct halves halves = halves_of(c, panel);
-    const struct halves stored = c->gated ? gated_halves(panel, &halves) : halves;
-    const struct ck_row_place *places = w->places;
-    for (long i = 0; i < blocks; i++) {
-      struct ck_block b = {
+    for (long i = 0; i < w->block_count; i++) {
+      const struct ck_block_rows *rows = w->blocks + i;
+      const struct ck_block b = {
         .lines = w->kernel_lines,
         .count = w->kernel_line_count,
         .panel = panel,
-        .tiles = tiles - 2 * i > 1 ? 2 : 1,
+        .start = {rows->start[0], rows->start[1]},
+        .rows = {rows->rows[0], rows->rows[1]},
+        .tiles = rows->tiles,
         .halves = halves.count[1] > 0 ? 2 : 1,
-        .sums = sums + (p * blocks + i) % 2 * CK_BLOCK * CK_BLOCK,
+        .sums = sums + (p * w->block_count + i) % 2 * CK_BLOCK * CK_BLOCK,
         .index = i,
-        .blocks = blocks,
+        .blocks = w->block_count,
         .ahead = p + 1 < panels,
       };
-      struct pending next = pending;
-      next.halves = halves, next.stored = stored, next.full = halves.count[1] == 16;
-      next.sums = b.sums, next.places = places, next.next = next.count = 0;
-      if (i == 0) next.sample = -1;
-      long end = flat;
-      for (int t = 0; t < b.tiles; t++) {
-        const long tile = 2 * i + t;
-        const long first = whole ? tile / whole * pitch + tile % whole * 16 : tile * 16;
-        b.start[t] = first;
-        // A source that is read in place has nothing behind its last row: the block begins earlier.
-        if (w->plan.in_place) b.start[t] = ck_min_long(first, total - w->column - 16);
-        for (long r = first; r < ck_min_long(first + 16, end); r++) {
-          if (!whole && r % pitch >= w->columns) continue;
-          next.at[next.count++] = (uint8_t)(t * 16 + r - b.start[t]);
-          b.rows[t] = r - b.start[t] + 1;
-        }
-      }
-      places += next.count;
       multiply(&b, &pending);
       finish_rows(&pending, CK_BLOCK);
-      pending = next;
+      pending.rows = rows, pending.sums = b.sums, pending.next = 0, pending.count = rows->count;
+      if (i > 0) continue;
+      pending.halves = halves, pending.full = halves.count[1] == 16, pending.sample = -1;
+      pending.stored = c->gated ? gated_halves(panel, &halves) : halves;
     }
   }
   finish_rows(&pending, CK_BLOCK);
@@ -280,6 +293,7 @@ void CK_NAME(conv_bf16)(const void *arguments, long part, long parts, void *scra
   char *memory = scratch;
   w.kernel_lines = (struct ck_kernel_line *)(memory + layout.lines);
   w.places = (struct ck_row_place *)(memory + layout.places);
+  w.blocks = (struct ck_block_rows *)(memory + layout.blocks);
   w.strips = (uint16_t *)(memory + layout.strips);
   // Neighbouring parts share the weights of a group, which are the larger operand where it matters.
   const long strips = w.plan.line_strips * w.plan.column_strips, strip = part % strips, group = part / strips;
@@ -294,6 +308,7 @@ void CK_NAME(conv_bf16)(const void *arguments, long part, long parts, void *scra
   w.columns = ck_min_long(w.plan.columns, width - w.column);
   fill_strips(&w);
   place_rows(&w);
+  cut_blocks(&w);
   begin_blocks();
   const long first = group * w.plan.group;
   multiply_strip(&w, first, ck_min_long(w.plan.group, w.plan.panels - first), (float *)(memory + layout.sums));

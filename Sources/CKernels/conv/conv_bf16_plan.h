@@ -112,11 +112,28 @@ struct ck_row_place {
   long sample;
 };
 
+/// The rows of a block: one or two tiles of 16 rows of the strip.
+struct ck_block_rows {
+  long start[2];            // the rows of the strip at which the tiles begin
+  long rows[2];             // the last row of a tile that exists, plus 1
+  int tiles, count;         // count: of rows that exist
+  long first;               // the place of the first of them
+  uint8_t at[CK_BLOCK];     // the block's row of each row that exists
+};
+
+/// Most blocks of a strip.
+static inline long ck_strip_blocks(const struct ck_strips *p) {
+  // Tiles that stay within lines, or run across them.
+  const long rows = ck_max_long(p->lines * p->columns, (p->lines - 1) * p->pitch + p->columns);
+  return ck_ceil_div(rows, CK_BLOCK) + 1;
+}
+
 /// Offsets into a thread's scratch, each a multiple of 64 bytes.
 struct ck_conv_bf16_layout {
   size_t sums;    // f32 [2][32][32]: a block that is computed and one that is finished
   size_t lines;   // ck_kernel_line, all sources'
   size_t places;  // ck_row_place, of every row of the strip that exists
+  size_t blocks;  // ck_block_rows
   size_t strips;  // bf16, source after source
   size_t bytes;
 };
@@ -132,6 +149,7 @@ static inline struct ck_conv_bf16_layout ck_conv_bf16_layout(const struct ck_con
   size_t at = 2 * CK_BLOCK * CK_BLOCK * sizeof(float);
   l.lines = at, at += ((size_t)ck_kernel_lines(c) * sizeof(struct ck_kernel_line) + 63) / 64 * 64;
   l.places = at, at += ((size_t)(p->lines * p->columns) * sizeof(struct ck_row_place) + 63) / 64 * 64;
+  l.blocks = at, at += ((size_t)ck_strip_blocks(p) * sizeof(struct ck_block_rows) + 63) / 64 * 64;
   l.strips = at;
   for (long i = 0; i < c->source_count; i++) at += ck_strip_elements(p, c->sources + i) * 2;
   l.bytes = at;

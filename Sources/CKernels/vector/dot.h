@@ -4,6 +4,9 @@
 
 #include "pairs.h"
 
+/// Runs of k are multiples of it.
+enum { RUN = 2 };
+
 CK_INLINE void begin_blocks(void) {}
 CK_INLINE void end_blocks(void) {}
 

@@ -10,7 +10,7 @@ struct ck_kernel_line {
   const uint16_t *x;        // row 0's run; row r's is at x + r * row
   const uint16_t *weights;  // [run / 2][32][2], of panel 0
   long row;                 // elements
-  long run;                 // elements, a multiple of 32
+  long run;                 // elements, a multiple of RUN
   long panel;               // elements of the weights from a panel to the next
 };
 

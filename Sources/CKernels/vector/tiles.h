@@ -10,6 +10,9 @@
 
 #include "tile_unit.h"
 
+/// Runs of k are multiples of it.
+enum { RUN = 32 };
+
 CK_INLINE void begin_blocks(void) { tiles_on(); }
 CK_INLINE void end_blocks(void) { tiles_off(); }
 
