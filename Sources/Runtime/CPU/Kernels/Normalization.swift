@@ -30,13 +30,15 @@ extension Normalize: CPULowerable {
       scratch: { ck_normalize_scratch($0) }
     ).kernel(node, on: cpu, denseOperands: [1]) { tensors in
       let (x, y) = (tensors.operands[0], tensors.results[0])
-      let (gamma, beta) = (tensors.operands[2], tensors.operands[3])
       var arguments = ck_normalize()
       (arguments.x, arguments.x_dtype, arguments.x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
       (arguments.y, arguments.y_dtype, arguments.y_pitch) = (y.base, y.type.dtype.ck, y.pitch)
       arguments.statistics = UnsafePointer(tensors.operands[1].base.assumingMemoryBound(to: Float.self))
-      (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
-      (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      if tensors.operands.count == 4 {
+        let (gamma, beta) = (tensors.operands[2], tensors.operands[3])
+        (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
+        (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      }
       arguments.activation = activation?.ck ?? CK_NONE
       arguments.eps = eps
       arguments.samples = x.type.shape[0]
@@ -57,12 +59,14 @@ extension LayerNorm: CPULowerable {
       scratch: { ck_layer_norm_scratch($0) }
     ).kernel(node, on: cpu) { tensors in
       let (x, y) = (tensors.operands[0], tensors.results[0])
-      let (gamma, beta) = (tensors.operands[1], tensors.operands[2])
       var arguments = ck_layer_norm()
       (arguments.x, arguments.x_dtype, arguments.x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
       (arguments.y, arguments.y_dtype, arguments.y_pitch) = (y.base, y.type.dtype.ck, y.pitch)
-      (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
-      (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      if tensors.operands.count == 3 {
+        let (gamma, beta) = (tensors.operands[1], tensors.operands[2])
+        (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
+        (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      }
       arguments.eps = eps
       (arguments.rows, arguments.columns) = (x.rows, x.columns)
       return arguments
