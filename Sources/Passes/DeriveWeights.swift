@@ -46,6 +46,8 @@ public struct DerivedGraph: Sendable, GraphParts {
 
   /// The graph.
   package var parts: [Graph] { [graph] }
+  /// The graph.
+  package var step: Graph { graph }
 
   /// The graph with every derived weight computed in place.
   package func joined() throws(SDError) -> Graph {

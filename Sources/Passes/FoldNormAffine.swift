@@ -69,20 +69,16 @@ public struct FoldNormAffine: Pass {
   /// For every node, whether it is a normalization whose γ and β all of its readers can take.
   private static func foldable(in graph: Graph) -> [Bool] {
     let rates = graph.rates()
-    var takes = [Bool](repeating: true, count: graph.nodes.count)
-    for output in graph.outputs { takes[output.value.node.index] = false }
-    // Readers first: a reshape takes what its own readers take.
-    for id in graph.ids.reversed() {
-      let node = graph[id]
-      for (slot, operand) in node.operands.enumerated() {
-        let isTaken =
-          switch node.op {
-          case let conv as FusedConv:
-            isPointwise(conv, slot, node, graph) && rates[node.operands[slot + 1].node.index] == .constant
-          case is Reshape: takes[id.index] && node.types[0].lastDimension == graph.type(of: operand).lastDimension
-          default: false
-          }
-        if !isTaken { takes[operand.node.index] = false }
+    // A reshape takes what its own readers take.
+    let takes = graph.allReaders { reader, slot, answers in
+      let node = graph[reader]
+      switch node.op {
+      case let conv as FusedConv:
+        return isPointwise(conv, slot, node, graph) && rates[node.operands[slot + 1].node.index] == .constant
+      case is Reshape:
+        return answers[reader.index] && node.types[0].lastDimension == graph.type(of: node.operands[0]).lastDimension
+      default:
+        return false
       }
     }
     return zip(graph.nodes, takes).map { node, takes in

@@ -1,4 +1,4 @@
-import GraphIR
+public import GraphIR
 
 /// Finds scaled dot-product attention in its plain form.
 ///
@@ -30,6 +30,15 @@ public struct FuseAttention: RewritingPass {
         return try FuseAttention.attention(m, m["q"], m["k"], m["v"], heads: 1)
       },
     ]
+  }
+
+  /// Scores, probabilities and what is done between them are not written, nor are heads that only they read.
+  public func prediction(for graph: Graph) -> Work? {
+    let inner = inner(of: graph)
+    let isFused = graph.allReaders { reader, _, _ in inner.contains(reader) }
+    return zip(graph.ids, graph.costs()).filter { id, _ in
+      inner.contains(id) || (graph[id].op is Transpose && isFused[id.index])
+    }.map(\.1.written).total
   }
 
   /// softmax(q · kᵀ [· s] [+ mask]) · v.

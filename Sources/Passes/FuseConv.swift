@@ -17,6 +17,54 @@ public struct FuseConv: Pass {
     return try Rewriter(FuseConv.epilogues).run(products, &context)
   }
 
+  /// What a product, its sums and its activation pass on to each other is not written, nor is an image that a convolution
+  /// resizes.
+  public func prediction(for graph: Graph) -> Work? {
+    let (uses, rates, costs) = (graph.useCounts(), graph.rates(), graph.costs())
+    var fused: Set<NodeID> = []
+    // Products that can be summands of another one: so far nothing but vectors was added to them.
+    var sums: Set<NodeID> = []
+    var saved = Work()
+    /// The product that a value is, behind a reshape at most, when nothing else reads it.
+    func product(_ value: ValueID) -> NodeID? {
+      guard uses[value.node.index] == 1 else { return nil }
+      if fused.contains(value.node) { return value.node }
+      guard graph[value.node].op is Reshape else { return nil }
+      let inner = graph[value.node].operands[0].node
+      return fused.contains(inner) && uses[inner.index] == 1 ? inner : nil
+    }
+    for id in graph.ids where rates[id.index] > .constant {
+      let node = graph[id]
+      switch node.op {
+      case is Conv2D, is MatMul:
+        let w = node.operands[1]
+        guard rates[w.node.index] == .constant else { continue }
+        if let matmul = node.op as? MatMul { guard matmul.transposeB, graph.type(of: w).rank == 2 else { continue } }
+        let x = node.operands[0].node
+        if node.op is Conv2D, graph[x].op is UpsampleNearest, uses[x.index] == 1 {
+          saved = saved + costs[x.index].written
+        }
+        fused.insert(id)
+        sums.insert(id)
+      case is Add:
+        let products = node.operands.compactMap(product).sorted()
+        guard let last = products.last, graph.type(of: ValueID(last)).count == node.types[0].count else { continue }
+        let isSum = products.count == 2 && node.operands.allSatisfy { sums.contains($0.node) }
+        for absorbed in isSum ? products : [last] { saved = saved + costs[absorbed.index].written }
+        fused.insert(id)
+        // Bias or row.
+        let isVector = node.operands.contains { graph.type(of: $0).count < node.types[0].count }
+        if isSum || (isVector && sums.contains(last)) { sums.insert(id) }
+      case is SiLU, is GELU, is QuickGELU:
+        guard fused.contains(node.operands[0].node), let absorbed = product(node.operands[0]) else { continue }
+        saved = saved + costs[absorbed.index].written
+        fused.insert(id)
+      default: continue
+      }
+    }
+    return saved
+  }
+
   /// Σ w·x (+ b) → fusedConv([x·w], [bias]).
   static let products = [
     Rewrite(

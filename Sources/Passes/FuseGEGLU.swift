@@ -1,4 +1,4 @@
-import GraphIR
+public import GraphIR
 
 /// Lets a linear layer apply the gate to its own halves, so that the tensor before the gate never exists.
 public struct FuseGEGLU: RewritingPass {
@@ -11,6 +11,12 @@ public struct FuseGEGLU: RewritingPass {
   /// h[..., :n] · f(h[..., n:]) → h with gate(f), where h = fusedConv(…).
   public var rules: [Rewrite] {
     [gate(GELU.self, .gelu), gate(SiLU.self, .silu), gate(QuickGELU.self, .quickGELU)]
+  }
+
+  /// The tensor before the gate and the activated half of it are not written.
+  public func prediction(for graph: Graph) -> Work? {
+    let costs = graph.costs()
+    return inner(of: graph).map { costs[$0.index].written }.total
   }
 
   private func gate<O: Op>(_ op: O.Type, _ activation: Activation) -> Rewrite {

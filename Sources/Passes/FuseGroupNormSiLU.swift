@@ -1,4 +1,4 @@
-import GraphIR
+public import GraphIR
 
 /// Splits group normalization into statistics and their use, which takes the activation behind it in.
 public struct FuseGroupNormSiLU: RewritingPass {
@@ -29,6 +29,16 @@ public struct FuseGroupNormSiLU: RewritingPass {
         return try m.replacing("norm", by: norm, m.operands("norm"))
       },
     ]
+  }
+
+  /// What an activation reads is not written; statistics are.
+  public func prediction(for graph: Graph) -> Work? {
+    let isActivated = graph.allReaders { reader, _, _ in graph[reader].op is SiLU }
+    return zip(graph.ids, graph.costs()).filter { id, _ in graph[id].op is GroupNorm }.map { id, cost in
+      let x = graph[id].types[0]
+      let bytes = saturatingProduct(FuseGroupNormSiLU.parts(x), x.shape[0], x.lastDimension, 2 * DType.f32.size)
+      return (isActivated[id.index] ? cost.written : Work()) - Work(bytes: bytes, ops: 1)
+    }.total
   }
 
   /// Parts of the statistics: one for 512 pixels, at most 16; by shape alone, so that results do not depend on threads.

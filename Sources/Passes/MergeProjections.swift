@@ -49,6 +49,13 @@ public struct MergeProjections: Pass {
     return try copy.finished()
   }
 
+  /// Of every group one product and one sum with a bias remain.
+  public func prediction(for graph: Graph) -> Work? {
+    MergeProjections.groups(in: graph).values.map { group in
+      Work(ops: (group.count - 1) * (group[0].bias == nil ? 1 : 2))
+    }.total
+  }
+
   private static func merge(_ group: [Layer], _ copy: GraphCopy) throws(SDError) {
     let weights = try copy.values(group.map(\.weight))
     let biases = try copy.values(group.compactMap(\.bias))

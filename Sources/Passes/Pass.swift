@@ -8,6 +8,13 @@ public protocol Pass: Sendable {
   /// The largest normalized mean squared error, ‖after − before‖² / ‖before‖², that `--check-passes` accepts.
   var tolerance: Double { get }
 
+  /// What the pass will save of a graph, as theory says without running it; nil for a pass that saves nothing that is
+  /// counted.
+  func prediction(for graph: Graph) -> Work?
+
+  /// What the pass is there to save: the work of a graph before or after it.
+  func work(of graph: Graph) -> Work
+
   /// The better graph: the same outputs with the same types.
   ///
   /// - Throws: `SDError` from the type rules of the ops that it adds.
@@ -17,6 +24,12 @@ public protocol Pass: Sendable {
 extension Pass {
   /// 1e-9: only the order of float32 sums may change.
   public var tolerance: Double { 1e-9 }
+
+  /// Nil.
+  public func prediction(for graph: Graph) -> Work? { nil }
+
+  /// One run of everything.
+  public func work(of graph: Graph) -> Work { graph.work }
 }
 
 /// What the passes of one compilation share: the count of rewrites, for bisection.

@@ -47,8 +47,9 @@ public struct PassManager {
   public mutating func run(_ passes: [any Pass], on graph: Graph) throws(SDError) -> Graph {
     var graph = graph
     for pass in passes {
-      graph = try transform(graph, pass.name, tolerance: pass.tolerance, disabled: graph) {
-        (graph, context) throws(SDError) in try pass.run(graph, &context)
+      graph = try transform(
+        graph, pass.name, tolerance: pass.tolerance, prediction: pass.prediction, work: pass.work, disabled: graph
+      ) { (graph, context) throws(SDError) in try pass.run(graph, &context)
       }
     }
     return graph
@@ -58,7 +59,8 @@ public struct PassManager {
   ///
   /// - Throws: as `run(_:on:)`.
   package mutating func transform<Result: GraphParts>(
-    _ graph: Graph, _ name: String, tolerance: Double = 1e-9, disabled: Result,
+    _ graph: Graph, _ name: String, tolerance: Double = 1e-9, prediction: (Graph) -> Work? = { _ in nil },
+    work: (Graph) -> Work = \.work, disabled: Result,
     _ body: (Graph, inout PassContext) throws(SDError) -> Result
   ) throws(SDError) -> Result {
     guard !options.disabled.contains(name) else {
@@ -73,8 +75,8 @@ public struct PassManager {
     let entry = PassReport.Entry(
       graph: graph.name, pass: name, before: graph.opCounts(),
       after: after.reduce(into: [:]) { $0.merge($1.opCounts(), uniquingKeysWith: +) },
-      rewrites: context.rewrites - rewrites, milliseconds: time / .milliseconds(1),
-      changed: after != [graph])
+      rewrites: context.rewrites - rewrites, milliseconds: time / .milliseconds(1), changed: after != [graph],
+      workBefore: work(graph), workAfter: work(result.step), predicted: prediction(graph))
     report.entries.append(entry)
     options.log?(entry.line)
     number += 1
@@ -112,6 +114,8 @@ public struct PassManager {
 package protocol GraphParts {
   /// The graphs, to be verified, counted and dumped.
   var parts: [Graph] { get }
+  /// The one that runs at every step.
+  var step: Graph { get }
   /// A single graph that computes what the parts compute together.
   func joined() throws(SDError) -> Graph
 }
@@ -119,6 +123,8 @@ package protocol GraphParts {
 extension Graph: GraphParts {
   /// The graph itself.
   package var parts: [Graph] { [self] }
+  /// The graph itself.
+  package var step: Graph { self }
   /// The graph itself.
   package func joined() -> Graph { self }
 }

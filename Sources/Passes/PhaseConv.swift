@@ -1,4 +1,4 @@
-import GraphIR
+public import GraphIR
 
 /// Takes a 3×3 convolution behind a doubling by nearest pixels apart into its four phases.
 ///
@@ -31,6 +31,12 @@ public struct PhaseConv: RewritingPass {
         return try m.replacing("conv", by: conv, operands)
       }
     ]
+  }
+
+  /// 4 of 9 products of weights and pixels remain.
+  public func prediction(for graph: Graph) -> Work? {
+    let costs = graph.costs()
+    return Rewriter(rules).applications(in: graph).map { Work(flops: costs[$0.root.index].flops / 9 * 5) }.total
   }
 
   /// The kernels `[O, C, 2, 2]` of the four phases, one below the other, of w `[O, C, 3, 3]`.

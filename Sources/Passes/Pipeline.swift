@@ -68,8 +68,9 @@ public struct Pipeline: Sendable {
   public func run(_ graph: Graph) throws(SDError) -> OptimizedGraphs {
     var manager = try PassManager(options, passes: names)
     let whole = try manager.run(passes, on: graph)
-    var hoisted = try manager.transform(whole, Hoist.name, disabled: HoistedGraphs(step: whole)) {
-      (graph, _) throws(SDError) in try Hoist().run(graph)
+    var hoisted = try manager.transform(
+      whole, Hoist.name, prediction: Hoist().prediction, disabled: HoistedGraphs(step: whole)
+    ) { (graph, _) throws(SDError) in try Hoist().run(graph)
     }
     manager.note(HoistStatistics(hoisted))
     var weights: [String: DerivedWeight] = [:]

@@ -53,6 +53,17 @@ public struct Rewriter: Sendable {
     throw SDError(.invalid, "rewriting '\(graph.name)' does not end; still applied: \(names)")
   }
 
+  /// Where a first sweep finds something: the roots, each with the ops below it that only the match reads.
+  func applications(in graph: Graph) -> [(root: NodeID, inner: Set<NodeID>)] {
+    let matcher = Matcher(graph)
+    let copy = GraphCopy(of: graph)
+    return graph.ids.compactMap { id in
+      let found = try? replacement(of: id, matcher, copy)
+      _ = try? copy.value(ValueID(id))
+      return found.map { (_, captures, _) in (id, Set(captures.edges.keys)) }
+    }
+  }
+
   /// Matches on the old graph, which knows all users; builds the new one beside it, operands first.
   private func sweep(
     _ graph: Graph, _ context: inout PassContext, _ applied: inout Set<String>
@@ -60,7 +71,7 @@ public struct Rewriter: Sendable {
     let matcher = Matcher(graph)
     let copy = GraphCopy(of: graph)
     for id in graph.ids {
-      if let (rule, value) = try replacement(of: id, matcher, copy), context.countRewrite() {
+      if let (rule, _, value) = try replacement(of: id, matcher, copy), context.countRewrite() {
         copy.replace(id, by: [value])
         applied.insert(rule.name)
       } else {
@@ -72,7 +83,7 @@ public struct Rewriter: Sendable {
 
   private func replacement(
     of root: NodeID, _ matcher: Matcher, _ copy: GraphCopy
-  ) throws(SDError) -> (Rewrite, Value)? {
+  ) throws(SDError) -> (Rewrite, Matcher.Captures, Value)? {
     let node = copy.source[root]
     for rule in rules {
       for captures in matcher.matches(rule.pattern, at: root) {
@@ -86,7 +97,7 @@ public struct Rewriter: Sendable {
             .invalid,
             "rule '\(rule.name)' puts \(value.type) in the place of \(match.type), at '\(node.location)'")
         }
-        return (rule, value)
+        return (rule, captures, value)
       }
     }
     return nil
@@ -103,5 +114,12 @@ extension RewritingPass {
   /// Applies the rules until none applies any more.
   public func run(_ graph: Graph, _ context: inout PassContext) throws(SDError) -> Graph {
     try Rewriter(rules).run(graph, &context)
+  }
+}
+
+extension RewritingPass {
+  /// The ops inside of what the rules find, which a fusion no longer writes.
+  func inner(of graph: Graph) -> Set<NodeID> {
+    Rewriter(rules).applications(in: graph).reduce(into: []) { $0.formUnion($1.inner) }
   }
 }

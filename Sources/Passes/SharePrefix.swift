@@ -12,73 +12,102 @@ public struct SharePrefix: Pass {
   /// The pass; it has no settings.
   public init() {}
 
-  /// Follows the halves from the concatenations on, operands first.
+  /// Computes half of every node whose result is two copies, and joins it where something else reads it.
   public func run(_ graph: Graph, _ context: inout PassContext) throws(SDError) -> Graph {
     let graph = try graph.pruned()
+    let axes = SharePrefix.axes(in: graph)
     let copy = GraphCopy(of: graph)
-    var halves: [NodeID: Half] = [:]
+    var halves: [NodeID: Value] = [:]
     for id in graph.ids {
-      if let half = try SharePrefix.half(of: id, graph, copy, halves), context.countRewrite() {
-        halves[id] = half
-        copy.replace(id, by: [try copy.builder.at(graph[id].location) { () throws(SDError) in try half.joined() }])
-      } else {
+      guard let axis = axes[id], context.countRewrite() else {
         _ = try copy.value(ValueID(id))
+        continue
       }
+      let node = graph[id]
+      var operands: [Value] = []
+      for operand in node.operands {
+        if let half = halves[operand.node] { operands.append(half) } else { operands.append(try copy.value(operand)) }
+      }
+      var half = operands[0]
+      if !SharePrefix.isPair(node) {
+        half = try copy.builder.add(SharePrefix.half(of: node), operands, at: node.location)
+      }
+      halves[id] = half
+      let joined = try copy.builder.add(Concat(axis: axis), [half, half], at: node.location)
+      copy.replace(id, by: [joined])
     }
     return try copy.finished()
   }
 
-  /// A value of which the whole is two copies, one behind the other along an axis.
-  private struct Half {
-    var value: Value
-    var axis: Int
-
-    func joined() throws(SDError) -> Value { try value.builder.concat([value, value], axis: axis) }
+  /// Half of what is computed twice, but for joining what others read.
+  public func prediction(for graph: Graph) -> Work? {
+    let (axes, rates) = (SharePrefix.axes(in: graph), graph.rates())
+    let isShared = graph.allReaders { reader, _, _ in axes[reader] != nil }
+    return zip(graph.ids, graph.costs()).map { id, cost in
+      guard axes[id] != nil, rates[id.index] > .constant else { return Work() }
+      let saved =
+        SharePrefix.isPair(graph[id]) ? cost : Work(flops: cost.flops / 2, bytes: cost.bytes / 2)
+      return isShared[id.index] ? saved : saved - Work(bytes: graph.type(of: ValueID(id)).byteCount, ops: 1)
+    }.total
   }
 
-  /// Half of a node's result, computed from the halves of its operands; nil when the halves may differ.
-  private static func half(
-    of id: NodeID, _ graph: Graph, _ copy: GraphCopy, _ halves: [NodeID: Half]
-  ) throws(SDError) -> Half? {
-    let node = graph[id]
-    guard node.types.count == 1 else { return nil }
-    if let concat = node.op as? Concat, node.operands.count == 2, node.operands[0] == node.operands[1] {
-      return Half(value: try copy.value(node.operands[0]), axis: concat.axis)
+  /// For every node whose result is two copies, one behind the other: the axis along which they lie.
+  private static func axes(in graph: Graph) -> [NodeID: Int] {
+    var axes: [NodeID: Int] = [:]
+    for id in graph.ids {
+      let node = graph[id]
+      guard node.types.count == 1 else { continue }
+      if isPair(node) {
+        axes[id] = (node.op as? Concat)?.axis
+      } else if let types = operandTypes(of: node, graph, axes) {
+        let axis = node.op is ChannelStatistics ? 1 : 0
+        if (try? half(of: node).types(of: types)) == [node.types[0].half(axis)] { axes[id] = axis }
+      }
     }
-    guard var op = kept(node.op), node.operands.contains(where: { halves[$0.node] != nil }) else { return nil }
-    let batch = node.types[0].shape.first ?? 0
-    if let reshape = op as? Reshape {
-      guard batch % 2 == 0, halves[node.operands[0].node]?.axis == 0, graph.type(of: node.operands[0]).shape[0] == batch
-      else { return nil }
-      op = Reshape(shape: [batch / 2] + reshape.shape.dropFirst())
+    return axes
+  }
+
+  /// concat(x, x).
+  private static func isPair(_ node: Graph.Node) -> Bool {
+    node.op is Concat && node.operands.count == 2 && node.operands[0] == node.operands[1]
+  }
+
+  /// The types of a node's operands when half of it is computed; nil when its halves may differ.
+  private static func operandTypes(
+    of node: Graph.Node, _ graph: Graph, _ axes: [NodeID: Int]
+  ) -> [TensorType]? {
+    guard keepsSamplesApart(node.op), node.operands.contains(where: { axes[$0.node] != nil }) else { return nil }
+    if node.op is Reshape {
+      let type = graph.type(of: node.operands[0])
+      guard axes[node.operands[0].node] == 0, type.shape[0] == node.types[0].shape.first else { return nil }
     }
-    var operands: [Value] = []
+    var types: [TensorType] = []
     for (index, operand) in node.operands.enumerated() {
-      if let half = halves[operand.node] {
-        operands.append(half.value)
-      } else if isShared(graph.type(of: operand), index, node, graph) {
-        operands.append(try copy.value(operand))
+      let type = graph.type(of: operand)
+      if let axis = axes[operand.node] {
+        types.append(type.half(axis))
+      } else if isShared(type, index, node, graph) {
+        types.append(type)
       } else {
         return nil
       }
     }
-    let axis = op is ChannelStatistics ? 1 : 0
-    var shape = node.types[0].shape
-    shape[axis] /= 2
-    guard let types = try? op.types(of: operands.map(\.type)), types == [node.types[0].with(shape: shape)] else {
-      return nil
-    }
-    return Half(value: try copy.builder.add(op, operands, at: node.location), axis: axis)
+    return types
   }
 
-  /// The op, when it keeps the samples of a batch apart.
-  private static func kept(_ op: any Op) -> (any Op)? {
+  /// The op that computes the half.
+  private static func half(of node: Graph.Node) -> any Op {
+    node.op is Reshape ? Reshape(shape: node.types[0].half(0).shape) : node.op
+  }
+
+  /// Whether an op keeps the samples of a batch apart.
+  private static func keepsSamplesApart(_ op: any Op) -> Bool {
     switch op {
-    case is FusedConv, is Attention, is LayerNorm, is ChannelStatistics, is Normalize, is Reshape, is Cast: op
-    case let slice as Slice where slice.axis > 0: op
-    case let concat as Concat where concat.axis > 0: op
-    case is any UnaryOp, is any BinaryOp: op
-    default: nil
+    case is FusedConv, is Attention, is LayerNorm, is ChannelStatistics, is Normalize, is Reshape, is Cast: true
+    case let slice as Slice: slice.axis > 0
+    case let concat as Concat: concat.axis > 0
+    case is any UnaryOp, is any BinaryOp: true
+    default: false
     }
   }
 
@@ -92,5 +121,14 @@ public struct SharePrefix: Pass {
     case is any BinaryOp: type.rank < node.types[0].rank || type.shape[0] == 1
     default: false
     }
+  }
+}
+
+extension TensorType {
+  /// The type of the first of two equal parts along an axis.
+  fileprivate func half(_ axis: Int) -> TensorType {
+    var shape = shape
+    if shape.indices.contains(axis) { shape[axis] /= 2 }
+    return with(shape: shape)
   }
 }

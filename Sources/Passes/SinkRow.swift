@@ -43,6 +43,43 @@ public struct SinkRow: Pass {
     return try copy.finished()
   }
 
+  /// What runs at every step.
+  public func work(of graph: Graph) -> Work {
+    let rates = graph.rates()
+    let top = rates.max()
+    return zip(graph.costs(), rates).filter { $1 == top }.map(\.0).total
+  }
+
+  /// What is done with a row leaves the step; of its results only those are selected that the step reads.
+  public func prediction(for graph: Graph) -> Work? {
+    let rates = graph.rates()
+    // Selected rows, work on them and views of both.
+    var rows: Set<NodeID> = []
+    var sunk: Set<NodeID> = []
+    for id in graph.ids {
+      let node = graph[id]
+      if node.op is SelectRow {
+        if rates[node.operands[0].node.index] < rates[id.index] { rows.insert(id) }
+      } else if node.operands.first.map({ rows.contains($0.node) }) ?? false {
+        let isOneRow = node.types[0].shape.first == 1
+        if graph.isView(node) {
+          if isOneRow { rows.insert(id) }
+        } else if isOneRow, SinkRow.isRowwise(node),
+          node.operands.dropFirst().allSatisfy({ rates[$0.node.index] == .constant })
+        {
+          rows.insert(id)
+          sunk.insert(id)
+        }
+      }
+    }
+    let isSunk = graph.allReaders { reader, _, answers in
+      sunk.contains(reader) || (rows.contains(reader) && graph.isView(graph[reader]) && answers[reader.index])
+    }
+    return zip(graph.ids, graph.costs()).filter { id, _ in rows.contains(id) }.map { id, cost in
+      (isSunk[id.index] ? cost.written : Work()) + Work(flops: cost.flops)
+    }.total
+  }
+
   /// Whether row i of the only result depends on row i of the first operand alone, once its type says that it
   /// has the rows of that operand.
   private static func isRowwise(_ node: Graph.Node) -> Bool {

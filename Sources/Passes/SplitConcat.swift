@@ -1,4 +1,4 @@
-import GraphIR
+public import GraphIR
 
 /// Lets group normalizations and convolutions read the channels of several tensors, so that their concatenation, a skip
 /// connection's, never exists.
@@ -61,6 +61,48 @@ public struct SplitConcat: RewritingPass {
         return try m.replacing("conv", by: conv, factors + rest)
       },
     ]
+  }
+}
+
+extension SplitConcat {
+  /// Concatenations of channels are not written; ops come once for each of their parts, and statistics are joined.
+  public func prediction(for graph: Graph) -> Work? {
+    let costs = graph.costs()
+    let isRead = graph.allReaders { reader, slot, answers in
+      switch graph[reader].op {
+      case is ChannelStatistics: true
+      case is Normalize: slot == 0 && answers[reader.index]
+      case let conv as FusedConv: slot < 2 * conv.sources.count && slot % 2 == 0
+      default: false
+      }
+    }
+    let parts = { (id: NodeID) -> [ValueID] in
+      let node = graph[id]
+      guard let concat = node.op as? Concat, concat.axis == node.types[0].rank - 1, node.operands.count > 1 else {
+        return []
+      }
+      return node.operands
+    }
+    // A part's own statistics may be there already: a skip connection's, from where it was normalized first.
+    var known = Set(graph.nodes.filter { $0.op is ChannelStatistics }.map { $0.operands[0] })
+    var saved = Work()
+    for id in graph.ids {
+      let (node, cost) = (graph[id], costs[id.index].written)
+      if isRead[id.index], !parts(id).isEmpty { saved = saved + cost }
+      guard let x = node.operands.first.map({ parts($0.node) }), !x.isEmpty else { continue }
+      switch node.op {
+      case is ChannelStatistics:
+        // What was written at once is the join now.
+        for part in x where known.insert(part).inserted {
+          let type = try? node.op.types(of: [graph.type(of: part)]).first
+          saved = saved - Work(bytes: type?.byteCount ?? 0, ops: 1)
+        }
+      case is Normalize:
+        saved = saved - Work(ops: x.count - 1) - (isRead[id.index] ? Work() : cost)
+      default: break
+      }
+    }
+    return saved
   }
 }
 

@@ -59,8 +59,18 @@ import Testing
     #expect(step.opCounts()["sd.concat"] == 17)
     // 14 shortcuts are part of the convolution to which they are added.
     #expect(result.report.hoisted.work.map(\.products) == [1, 3, 180])
-    // performance.md's count: phases 4.7 %, the shared prefix 2.6 %.
     if precision == .fp32 { #expect(step.flops == 1_483_331_993_600) }
+  }
+
+  /// What each pass takes off a step of 1,606.5 GFLOP, and that it is what theory says.
+  @Test func savings() throws {
+    let graph = try unet(.sd15, .guided)
+    let entries = try compile(graph).report.entries
+    for entry in entries { #expect(entry.predicted == nil || entry.predicted == entry.got, "\(entry.pass)") }
+    let saved = { (pass: String) in entries.reduce(0) { $0 + ($1.pass == pass ? $1.got.flops : 0) } }
+    let percent = { (flops: Int) in (Double(flops) / Double(graph.flops) * 1000).rounded() / 10 }
+    #expect((Double(graph.flops) / 1e8).rounded() == 16065)
+    #expect(percent(saved("phase-conv")) == 4.7 && percent(saved("share-prefix")) == 2.6)
   }
 
   @Test func sd15WithoutMergedProjections() throws {

@@ -45,6 +45,14 @@ import Testing
     #expect(work[1].flops == 2 * 5 * 4 * 4)
   }
 
+  /// Half of the products; the slices are views.
+  @Test func leavesTheStepWhatWasPredicted() throws {
+    let report = try Pipeline(precision: .fp32).run(HoistTests.graph()).report
+    let entry = try #require(report.entries.first { $0.pass == "hoist" })
+    #expect(entry.predicted == entry.got && entry.got.flops > 0 && entry.got.ops == 2)
+    #expect(entry.workBefore.flops - entry.workAfter.flops == entry.got.flops)
+  }
+
   @Test func repeatsLeavesAndPassesInputsOn() throws {
     let graph = try makeGraph { b in
       let text = try b.x([2, 4], "text", rate: .prompt)

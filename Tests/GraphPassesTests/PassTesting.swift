@@ -28,12 +28,17 @@ extension Graph {
   }
 }
 
-/// Runs passes, and checks that the verifier accepts each result and that each computes the same.
+/// Runs passes, and checks that the verifier accepts each result, that each computes the same, and that each saves what
+/// it predicts.
 func apply(_ passes: any Pass..., to graph: Graph) throws -> Graph {
   var options = PassOptions()
   options.check = true
   var manager = try PassManager(options, passes: [])
-  return try manager.run(passes, on: graph)
+  let result = try manager.run(passes, on: graph)
+  for entry in manager.report.entries {
+    #expect(entry.predicted == nil || entry.predicted == entry.got, "\(entry.pass)")
+  }
+  return result
 }
 
 /// Checks that a pass leaves a graph as it is.

@@ -59,11 +59,15 @@ struct CompileTests {
       #expect(text.output.contains(#/\nunet\.guided@64x64: \d+ ops declared, \d+\.\d+ GFLOP\n/#))
       #expect(
         text.output.contains(#/\n  step: \d+ kernel calls, .* arena \d+\.\d MiB \(1\.0\d\d x its lower bound\)\n/#))
+      #expect(text.output.contains(#/phase-conv: .* ms; saves (\d+\.\d) of \1 GFLOP\n/#))
       let json = try ToolProcess("sd-compile", arguments + ["--stats=json"]).wait()
       #expect(json.output.split(separator: "\n").count == 1)
       let report = try JSONDecoder().decode(CompileReport.self, from: Data(json.output.utf8))
       #expect(report.graphs.map(\.name).contains("unet.guided@64x64"))
       #expect(report.graphs.allSatisfy { !$0.passes.entries.isEmpty && !$0.parts.isEmpty })
+      for entry in report.graphs.flatMap(\.passes.entries) {
+        #expect(entry.predicted == nil || entry.predicted == entry.got, "\(entry.graph) \(entry.pass)")
+      }
       #expect(try CompiledModel(plan: "\(folder)/x").shortID == report.planID.prefix(10))
     }
   }
