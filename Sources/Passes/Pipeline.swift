@@ -26,6 +26,8 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     SharePrefix(),
     // Types before the cut, so that what is hoisted is stored in the type in which the step reads it.
     ChoosePrecision(precision),
+    // Behind the types, since a normalized image has the type of what is normalized.
+    FuseNormalize(),
   ]
 }
 

@@ -44,8 +44,11 @@ import Testing
     expectFused(result.graphs)
     #expect(step.opCounts()["sd.attention"] == 32)
     // Those of skip connections come in pieces, one a tensor.
-    let normalizations = step.nodes.compactMap { $0.op as? Normalize }.filter { $0.first == 0 }
+    let normalizations = step.nodes.flatMap { node in
+      (node.op as? FusedConv)?.sources.compactMap(\.normalize) ?? [node.op as? Normalize].compactMap(\.self)
+    }.filter { $0.first == 0 }
     #expect(normalizations.count == 61 && normalizations.count { $0.activation == .silu } == 45)
+    #expect(step.opCounts()["sd.normalize"] == nil)
     #expect(step.nodes.compactMap { $0.op as? FusedConv }.count { $0.epilogues.contains(.gate(.gelu)) } == 16)
     // All keys and values are one product; so are all projections of the time embedding, behind its two layers.
     #expect(prompt.opCounts()["sd.fused_conv"] == 1 && prompt.outputs.count == 1)
