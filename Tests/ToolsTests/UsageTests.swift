@@ -112,6 +112,7 @@ struct UsageTests {
 
   @Test(arguments: [
     (["--runs", "0"], "runs must be in 1 ... 10000, they are 0"),
+    (["--peers", "peers.py"], "--peers is a part of --compare"),
     (["--threads", "-1"], "Missing value for '--threads <threads>'"),
     (
       ["--component", "vae"],
