@@ -161,9 +161,12 @@ public struct Graph: Sendable {
 
   /// Floating-point operations of one evaluation; `Int.max` when they are more.
   public var flops: Int {
-    nodes.reduce(0) { sum, node in
-      saturatingSum(sum, node.op.flops(operands: node.operands.map { type(of: $0) }, results: node.types))
-    }
+    nodes.reduce(0) { saturatingSum($0, flops(of: $1)) }
+  }
+
+  /// Floating-point operations of one node of this graph.
+  package func flops(of node: Node) -> Int {
+    node.op.flops(operands: node.operands.map { type(of: $0) }, results: node.types)
   }
 }
 

@@ -4,7 +4,8 @@ public import GraphIR
 ///
 /// fusedConv([normalize(x, s, γ, β) · w], …) → fusedConv([normalized x · w], s, γ, β, …). A kernel copies the lines that it
 /// reads anyway; where none does, lowering takes the normalization off again. A normalized image with another reader
-/// stays, and so does one that is resized.
+/// stays, and so does one that is resized, or whose γ and β the products behind it have taken (`FoldNormAffine`): these
+/// read it where it is.
 public struct FuseNormalize: Pass {
   /// `fuse-normalize`.
   public let name = "fuse-normalize"
@@ -51,7 +52,7 @@ extension Graph {
   fileprivate func normalization(_ id: ValueID, _ uses: [Int]) -> (Normalize, [ValueID])? {
     let node = self[id.node]
     guard uses[id.node.index] == 1 else { return nil }
-    if let norm = node.op as? Normalize { return (norm, node.operands) }
+    if let norm = node.op as? Normalize { return node.operands.count == 4 ? (norm, node.operands) : nil }
     guard node.op is Reshape, let x = node.operands.first, let (from, to) = Optional((type(of: x), type(of: id))),
       from.shape.first == to.shape.first, from.shape.last == to.shape.last, from.rank >= 2, to.rank >= 2
     else { return nil }

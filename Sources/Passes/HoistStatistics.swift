@@ -35,10 +35,12 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
   /// Counts the work of every graph.
   package init(_ graphs: HoistedGraphs) {
     work = graphs.all.map { rate, graph in
-      Work(
-        rate: rate.rawValue, nodes: graph.nodes.count { !$0.operands.isEmpty },
-        products: graph.nodes.count { $0.op is FusedConv || $0.op is MatMul || $0.op is Conv2D },
-        flops: graph.flops)
+      // What makes weights of weights runs when the plan is made.
+      let own = zip(graph.nodes, graph.rates()).filter { $1 > .constant && !$0.operands.isEmpty }.map(\.0)
+      return Work(
+        rate: rate.rawValue, nodes: own.count,
+        products: own.count { $0.op is FusedConv || $0.op is MatMul || $0.op is Conv2D },
+        flops: own.reduce(0) { saturatingSum($0, graph.flops(of: $1)) })
     }
   }
 }

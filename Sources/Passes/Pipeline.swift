@@ -20,6 +20,8 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     // Sources and weights of products that are known by now.
     SplitConcat(),
     PhaseConv(),
+    // Behind the merge and the split: each product and each of its sources takes in what it reads, once.
+    FoldNormAffine(),
     // The fusions leave reshapes of reshapes and slices of slices.
     Simplify(),
     // Among fused ops there is less to follow.

@@ -153,7 +153,7 @@ private struct Lowering {
     program.steps.append(
       Program.Step(
         op: node.op, kernel: kernel, operands: operands, results: results, location: node.location,
-        flops: node.op.flops(operands: node.operands.map { graph.type(of: $0) }, results: node.types)))
+        flops: graph.flops(of: node)))
   }
 
   private mutating func use(_ operand: Program.Operand) {

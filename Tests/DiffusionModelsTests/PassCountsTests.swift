@@ -48,7 +48,9 @@ import Testing
       (node.op as? FusedConv)?.sources.compactMap(\.normalize) ?? [node.op as? Normalize].compactMap(\.self)
     }.filter { $0.first == 0 }
     #expect(normalizations.count == 61 && normalizations.count { $0.activation == .silu } == 45)
-    #expect(step.opCounts()["sd.normalize"] == nil)
+    // Three in each of 16 transformer blocks and one before it: all that no activation follows.
+    #expect(step.opCounts()["sd.normalize"] == 16)
+    #expect(step.normsWithoutAffine == [48, 16] && step.opCounts()["sd.layer_norm"] == 48)
     #expect(step.nodes.compactMap { $0.op as? FusedConv }.count { $0.epilogues.contains(.gate(.gelu)) } == 16)
     // All keys and values are one product; so are all projections of the time embedding, behind its two layers.
     #expect(prompt.opCounts()["sd.fused_conv"] == 1 && prompt.outputs.count == 1)
@@ -67,6 +69,7 @@ import Testing
   @Test func sd15WithoutMergedProjections() throws {
     let result = try compile(unet(.sd15, .guided, size: 16), without: ["merge-projections"])
     expectFused(result.graphs)
+    #expect(result.graphs.step.normsWithoutAffine == [48, 16])
     #expect(result.graphs.prompt?.opCounts()["sd.fused_conv"] == 32)
     #expect(result.graphs.schedule?.opCounts()["sd.fused_conv"] == 24)
   }
@@ -82,6 +85,7 @@ import Testing
     let result = try compile(unet(.sd21, .guided, size: 16), .bf16)
     expectFused(result.graphs)
     #expect(result.graphs.step.opCounts()["sd.attention"] == 32)
+    #expect(result.graphs.step.normsWithoutAffine == [48, 16])
   }
 
   @Test func hoistMovesTheWorkAndNothingElse() throws {
@@ -108,6 +112,8 @@ import Testing
     let layers = architecture == .sd15 ? 12 : 23
     #expect(text.graphs.step.opCounts()["sd.attention"] == layers)
     #expect(text.graphs.step.opCounts()["sd.fused_conv"] == 4 * layers)
+    // All but the last one, which is the result.
+    #expect(text.graphs.step.normsWithoutAffine == [2 * layers, 0])
     // Token plus position.
     #expect(text.graphs.step.opCounts()["sd.add"] == 1)
     for vae in [
@@ -117,6 +123,7 @@ import Testing
       let result = try compile(vae, .bf16)
       expectFused(result.graphs)
       #expect(result.graphs.step.opCounts()["sd.attention"] == 1)
+      #expect(result.graphs.step.normsWithoutAffine == [0, 1])
     }
   }
 
@@ -131,5 +138,15 @@ import Testing
     let configuration = try UNetConfiguration(JSON.Config(members, file: "unet/config.json"))
     let graph = try declareUNet(configuration, entry: entry, batch: 2, height: 6, width: 5, tokens: 7)
     expectFused(try compile(graph, precision, check: true).graphs)
+  }
+}
+
+extension Graph {
+  /// How many normalizations of rows and of groups of channels have neither scale nor shift.
+  fileprivate var normsWithoutAffine: [Int] {
+    [
+      nodes.count { $0.op is LayerNorm && $0.operands.count == 1 },
+      nodes.count { $0.op is Normalize && $0.operands.count == 2 },
+    ]
   }
 }

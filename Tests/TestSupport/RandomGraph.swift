@@ -183,7 +183,7 @@ package struct RandomGraph {
       Recipe(LayerNorm.self) { (g) throws(SDError) in
         let x = try g.value(rank: 1...4)
         let c = x.type.lastDimension
-        return try x.layerNorm(g.value([c]), g.value([c]), eps: g.float())
+        return try g.bool() ? x.layerNorm(eps: g.float()) : x.layerNorm(g.value([c]), g.value([c]), eps: g.float())
       },
       Recipe(GroupNorm.self) { (g) throws(SDError) in
         let x = try g.value(rank: 2...4)

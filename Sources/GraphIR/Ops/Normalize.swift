@@ -4,7 +4,8 @@
 /// statistics of its channels.
 ///
 /// - x: `[B, ..., C]`, channels `first ..< first + C` of an image with N channels; statistics of the whole image:
-///   float32 `[parts, B, N, 2]` as `ChannelStatistics` makes them (C1); gamma, beta: `[C]` (C2). Result: type of x.
+///   float32 `[parts, B, N, 2]` as `ChannelStatistics` makes them (C1); gamma, beta: `[C]`, both or neither (C2).
+///   Result: type of x.
 ///   `groups` divides N (C3).
 public struct Normalize: CompositeOp {
   /// `sd.normalize`.
@@ -25,7 +26,7 @@ public struct Normalize: CompositeOp {
 
   /// The type of x.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
-    try expect(operands, count: 4)
+    try expect(operands, count: operands.count == 2 ? 2 : 4)
     let x = try expectFloat(operands, 0, rank: 2...8)
     let statistics = operands[1]
     guard statistics.dtype == .f32, statistics.rank == 4, statistics.shape[0] >= 1,
@@ -33,7 +34,7 @@ public struct Normalize: CompositeOp {
       statistics.shape[1] == x.shape[0], statistics.shape[3] == 2, first >= 0,
       first <= statistics.shape[2] - x.lastDimension
     else { throw reject("statistics \(statistics) do not belong to \(x) (C1)") }
-    for index in 2...3 where try expectFloat(operands, index).shape != [x.lastDimension] {
+    for index in operands.indices.dropFirst(2) where try expectFloat(operands, index).shape != [x.lastDimension] {
       throw reject("operand \(index) must have shape [\(x.lastDimension)], it is \(operands[index]) (C2)")
     }
     guard groups >= 1, statistics.shape[2] % groups == 0 else {
@@ -72,7 +73,8 @@ public struct Normalize: CompositeOp {
     }
     let flat = try x.reshaped([batch, pixels, x.type.lastDimension])
     let normal = try flat.subtracting(spread(mean)).multiplied(by: spread(scale)).reshaped(x.shape)
-    return [try normal.multiplied(by: operands[2]).adding(operands[3]).activated(activation)]
+    let affine = try operands.count == 2 ? normal : normal.multiplied(by: operands[2]).adding(operands[3])
+    return [try affine.activated(activation)]
   }
 }
 

@@ -11,6 +11,18 @@ import Testing
       type, row, TensorType(.f32, [2]),
       sentence: "[sd.layer_norm] operand 2 must have shape [3], it is f32[2] (C1)"
     ) { (v) throws(SDError) in try v[0].layerNorm(v[1], v[2]) }
+    expectReject(type, row, sentence: "[sd.layer_norm] takes 3 operands, it has 2") { (v) throws(SDError) in
+      try v[0].layerNorm(v[1])
+    }
+  }
+
+  @Test func withoutScaleAndShift() throws {
+    let x = Tensor.random([4, 9], seed: 1)
+    let y = try evaluate(x) { (v) throws(SDError) in try v[0].layerNorm(eps: 0.01) }
+    let ones = try evaluate(x, Tensor([9]) { _ in 1 }, Tensor([9]) { _ in 0 }) { (v) throws(SDError) in
+      try v[0].layerNorm(v[1], v[2], eps: 0.01)
+    }
+    #expect(y == ones)
   }
 
   @Test func formula() throws {

@@ -39,6 +39,22 @@ import Testing
     expectClose(y, GroupNormTests.formula(x, gamma, beta, groups: 3, eps: 1e-5), nmse: 1e-10)
   }
 
+  @Test func withoutScaleAndShift() throws {
+    let norm = Normalize(groups: 3, eps: 1e-5, activation: .silu)
+    let (x, ones) = (Tensor.random([2, 3, 5, 6], seed: 1), Tensor([6]) { _ in 1 })
+    let plain = try evaluate(x) { (v) throws(SDError) in
+      try v[0].applying(norm, v[0].channelStatistics(parts: 1))
+    }
+    let affine = try evaluate(x, ones, Tensor([6]) { _ in 0 }) { (v) throws(SDError) in
+      try v[0].applying(norm, v[0].channelStatistics(parts: 1), v[1], v[2])
+    }
+    #expect(plain == affine)
+    expectReject(
+      TensorType(.f32, [2, 6]), TensorType(.f32, [1, 2, 6, 2]), TensorType(.f32, [6]),
+      sentence: "[sd.normalize] takes 4 operands, it has 3"
+    ) { (v) throws(SDError) in try v[0].applying(norm, v[1], v[2]) }
+  }
+
   @Test(arguments: Activation.allCases) func activates(activation: Activation) throws {
     let x = Tensor.random([1, 2, 2, 4], seed: 1)
     let (gamma, beta) = (Tensor.random([4], seed: 2), Tensor.random([4], seed: 3))

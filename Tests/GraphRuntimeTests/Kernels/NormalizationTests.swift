@@ -28,6 +28,10 @@ import Testing
       try check.run { size, dtype in
         normalizeOperands(TensorType(dtype, [2, 5, 7, groups * size]), parts: parts, weights: dtype)
       }
+      try check.run { size, dtype in
+        Array(
+          normalizeOperands(TensorType(dtype, [2, 5, 7, groups * size]), parts: parts, weights: dtype).prefix(2))
+      }
     }
   }
 
@@ -51,6 +55,7 @@ import Testing
     try check.run { size, dtype in
       [TensorType(dtype, [2, 5, size])] + [TensorType(dtype, [size]), TensorType(dtype, [size])]
     }
+    try check.run { size, dtype in [TensorType(dtype, [2, 5, size])] }
     for dtype in check.dtypes {
       try check.run(operands: [
         TensorType(dtype, [2, 77, 768]), TensorType(.f32, [768]), TensorType(.f32, [768]),

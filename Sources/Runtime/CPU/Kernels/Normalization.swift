@@ -40,15 +40,18 @@ extension Normalize: CPULowerable {
 extension ck_normalize {
   /// Everything but the result.
   ///
-  /// - Parameter parameters: statistics, gamma, beta.
+  /// - Parameter parameters: statistics, and gamma and beta where there are any.
   init(_ norm: Normalize, _ x: TensorView, _ parameters: ArraySlice<TensorView>) {
     self.init()
     let first = parameters.startIndex
-    let (statistics, gamma, beta) = (parameters[first], parameters[first + 1], parameters[first + 2])
+    let statistics = parameters[first]
     (self.x, x_dtype, x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
     self.statistics = UnsafePointer(statistics.base.assumingMemoryBound(to: Float.self))
-    (self.gamma, gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
-    (self.beta, beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+    if parameters.count == 3 {
+      let (gamma, beta) = (parameters[first + 1], parameters[first + 2])
+      (self.gamma, gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
+      (self.beta, beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+    }
     activation = norm.activation?.ck ?? CK_NONE
     eps = norm.eps
     samples = x.type.shape[0]
@@ -67,12 +70,14 @@ extension LayerNorm: CPULowerable {
       scratch: { ck_layer_norm_scratch($0) }
     ).kernel(node, on: cpu) { tensors in
       let (x, y) = (tensors.operands[0], tensors.results[0])
-      let (gamma, beta) = (tensors.operands[1], tensors.operands[2])
       var arguments = ck_layer_norm()
       (arguments.x, arguments.x_dtype, arguments.x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
       (arguments.y, arguments.y_dtype, arguments.y_pitch) = (y.base, y.type.dtype.ck, y.pitch)
-      (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
-      (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      if tensors.operands.count == 3 {
+        let (gamma, beta) = (tensors.operands[1], tensors.operands[2])
+        (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
+        (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+      }
       arguments.eps = eps
       (arguments.rows, arguments.columns) = (x.rows, x.columns)
       return arguments
