@@ -33,9 +33,16 @@ test: setup
 	  swift run -c release --package-path "$${package%/*}" $(examples); \
 	done
 
-# Times the components of Stable Diffusion 1.5 with random weights.
-bench: .build/sd15-random.sdplan
-	$(release)/sd-bench $<
+# Times the components of Stable Diffusion 1.5 with random weights on every instruction set, in turns with PyTorch and
+# OpenVINO, which are installed into .venv.
+bench: $(release)/sd-bench .build/sd15-random-fp32.sdplan .build/sd15-random-bf16.sdplan .venv/installed
+	$(release)/sd-bench $(filter %.sdplan,$^) --compare --peers ".venv/bin/python Tools/reference/peers.py"
+
+.venv/installed: Tools/reference/requirements.txt | setup
+	@Tools/setup python3-venv
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --requirement $<
+	@touch $@
 
 # Formats the Swift files and makes Documentation/Operations.md from the op files.
 format: setup
@@ -52,5 +59,5 @@ $(release)/%: FORCE | setup
 .build/shapes.sdplan: $(release)/sd-compile $(wildcard Examples/shapes/*.json Examples/shapes/*/*)
 	$(release)/sd-compile Examples/shapes --precision fp32 -o $@
 
-.build/sd15-random.sdplan: $(release)/sd-compile
-	$(release)/sd-compile --arch sd15 --random-weights 0 -o $@
+.build/sd15-random-%.sdplan: $(release)/sd-compile
+	$(release)/sd-compile --arch sd15 --random-weights 0 --precision $* -o $@

@@ -60,6 +60,13 @@ public protocol CompositeOp: Op {
   func decompose(_ operands: [Value]) throws(SDError) -> [Value]
 }
 
+/// An operation that can be done in steps without leaving the types in which its operands are stored: what a device
+/// that has no kernel for it tries before the decomposition.
+package protocol FusedOp: CompositeOp {
+  /// Builds the same computation in more than one op; nil where it is one step already.
+  func split(_ operands: [Value]) throws(SDError) -> [Value]?
+}
+
 /// The product of factors ≥ 0; `Int.max` when it is larger. Types are checked, the FLOPs of an absurd graph are not.
 package func saturatingProduct(_ factors: Int...) -> Int {
   factors.reduce(1) { product, factor in

@@ -26,6 +26,8 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     Simplify(),
     // Among fused ops there is less to follow.
     SharePrefix(),
+    // Late, so that passes from outside find normalizations by themselves.
+    FuseNormalize(),
     // Types before the cut, so that what is hoisted is stored in the type in which the step reads it.
     ChoosePrecision(precision),
   ]
@@ -54,9 +56,9 @@ public struct Pipeline: Sendable {
     self.options = options
   }
 
-  /// Adds passes behind the fusions, before precision is chosen.
+  /// Adds passes behind the fusions, before convolutions take normalizations in and precision is chosen.
   public mutating func insert(_ more: [any Pass]) {
-    passes.insert(contentsOf: more, at: passes.firstIndex { $0 is ChoosePrecision } ?? passes.count)
+    passes.insert(contentsOf: more, at: passes.firstIndex { $0 is FuseNormalize } ?? passes.count)
   }
 
   /// The names that `PassOptions.disabled` accepts, in order.

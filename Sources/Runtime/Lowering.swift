@@ -2,7 +2,8 @@ package import GraphIR
 
 /// Lowers a graph to a program for the kernels of one device: a pure function, milliseconds.
 ///
-/// 1. Ops without a kernel are replaced by their decompositions, again and again (`legalize`).
+/// 1. Ops without a kernel are replaced by what they can be split into, or else by their decompositions, again and
+///    again (`legalize`).
 /// 2. Each remaining node becomes a step; reshapes and slices become views wherever rows stay rows.
 /// 3. Lifetimes become offsets in one arena, and the result is verified.
 ///
@@ -29,7 +30,7 @@ extension Graph {
   }
 }
 
-/// The same graph with every op that has no kernel replaced by its decomposition.
+/// The same graph with every op that has no kernel replaced by its parts or its decomposition.
 private func legalize(_ graph: Graph, _ library: any KernelLibrary) throws(SDError) -> Graph {
   let live = graph.liveness()
   var isLegal = true
@@ -47,6 +48,7 @@ private func legalize(_ graph: Graph, _ library: any KernelLibrary) throws(SDErr
           .incompatible, "[\(type(of: node.op).id)] has no kernel and no decomposition, at '\(node.location)'")
       }
       isLegal = false
+      if let fused = composite as? any FusedOp, let parts = try fused.split(operands) { return parts }
       return try builder.inlineDecomposition(of: composite, operands, resultTypes: node.types)
     }
   }

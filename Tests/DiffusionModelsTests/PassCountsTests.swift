@@ -44,9 +44,12 @@ import Testing
     expectFused(result.graphs)
     #expect(step.opCounts()["sd.attention"] == 32)
     // Those of skip connections come in pieces, one a tensor.
-    let normalizations = step.nodes.compactMap { $0.op as? Normalize }.filter { $0.first == 0 }
+    let normalizations = step.nodes.flatMap { node in
+      (node.op as? FusedConv)?.sources.compactMap(\.normalize) ?? [node.op as? Normalize].compactMap(\.self)
+    }.filter { $0.first == 0 }
     #expect(normalizations.count == 61 && normalizations.count { $0.activation == .silu } == 45)
     // Three in each of 16 transformer blocks and one before it: all that no activation follows.
+    #expect(step.opCounts()["sd.normalize"] == 16)
     #expect(step.normsWithoutAffine == [48, 16] && step.opCounts()["sd.layer_norm"] == 48)
     #expect(step.nodes.compactMap { $0.op as? FusedConv }.count { $0.epilogues.contains(.gate(.gelu)) } == 16)
     // All keys and values are one product; so are all projections of the time embedding, behind its two layers.

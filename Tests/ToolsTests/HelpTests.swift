@@ -21,7 +21,10 @@ struct HelpTests {
       ]
     ),
     (
-      "sd-bench", ["<plan>", "--component", "--runs", "--threads", "--json", "--compare", "--version", "-h, --help"]
+      "sd-bench",
+      [
+        "<plan> ...", "--component", "--runs", "--threads", "--json", "--compare", "--peers", "--version", "-h, --help",
+      ]
     ),
   ])
   func help(tool: String, options: [String]) throws {

@@ -56,7 +56,7 @@ struct ParsingTests {
 
   @Test func benchDefaults() throws {
     let bench = try SDBench.parse(["x"])
-    #expect(bench.plan == "x" && bench.component == nil && bench.runs == 5 && bench.threads == nil)
+    #expect(bench.plan == ["x"] && bench.component == nil && bench.runs == 5 && bench.threads == nil)
     #expect(!bench.json && !bench.compare)
   }
 

@@ -94,7 +94,7 @@ struct UsageTests {
       """
       there is no pass 'fuse-atention'
         Did you mean 'fuse-attention'? The passes are simplify, fold-constants, fuse-attention, merge-projections, \
-      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, choose-precision, hoist, derive-weights.
+      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, fuse-normalize, choose-precision, hoist, derive-weights.
       """
     ),
     ([], "name either a MODEL folder or an --arch"),
@@ -112,6 +112,7 @@ struct UsageTests {
 
   @Test(arguments: [
     (["--runs", "0"], "runs must be in 1 ... 10000, they are 0"),
+    (["--peers", "peers.py"], "--peers is a part of --compare"),
     (["--threads", "-1"], "Missing value for '--threads <threads>'"),
     (
       ["--component", "vae"],

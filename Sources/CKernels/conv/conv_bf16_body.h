@@ -5,6 +5,7 @@
 // it; a block is finished while the next one is computed. Sources: Goto and van de Geijn 2008 (blocking);
 // Georganas et al. 2018, arXiv:1808.05567 (direct convolution by small products over a strip).
 
+#include "../norm/coefficients.h"
 #include "conv_columns.h"
 
 /// What one part works on.
@@ -19,44 +20,71 @@ struct work {
   struct ck_block_rows *blocks;
   long block_count;
   uint16_t *strips;
+  void *coefficients;          // memory for those of a source
 };
+
+/// to = the channels of a pixel, normalized where the source is.
+CK_INLINE void copy_pixel(
+  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from)
+{
+  if (!s->normalize) {
+    memcpy(to, from, (size_t)s->channels * 2);
+    return;
+  }
+  const bool silu = s->normalize->activation == CK_SILU;
+  long c = 0;
+  for (; c + 2 * VL <= s->channels; c += 2 * VL) {
+    vf first = normal(k, c, vload_bf16(from + c)), second = normal(k, c + VL, vload_bf16(from + c + VL));
+    if (silu) first = vsilu_short(first), second = vsilu_short(second);
+    vstore_pair_bf16(to + c, first, second);
+  }
+  for (; c < s->channels; c += VL) {
+    const long n = ck_min_long(VL, s->channels - c);
+    const vf x = normal(k, c, n == VL ? vload_bf16(from + c) : vload_tail(from + c, CK_BF16, n));
+    const vf y = silu ? vsilu_short(x) : x;
+    if (n == VL) vstore_bf16(to + c, y);
+    else vstore_tail(to + c, CK_BF16, y, n);
+  }
+}
 
 /// Copies `count` pixels of a source's line, from pixel `x` of the (upsampled) image on; zeros outside.
 static void copy_pixels(
-  const struct ck_source *s, uint16_t *to, const uint16_t *line, long x, long count, long step)
+  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *line, long x, long count,
+  long step)
 {
   const size_t bytes = (size_t)s->channels * 2;
   long i = 0;
   for (; i < count && x + i < 0; i++) memset(to + i * step, 0, bytes);
   const long inside = ck_min_long(count, s->up_w - x);
-  if (s->up_w == s->in_w && s->pitch == s->channels && step == s->channels && inside > i) {
+  if (!s->normalize && s->up_w == s->in_w && s->pitch == s->channels && step == s->channels && inside > i) {
     memcpy(to + i * step, line + (x + i) * s->pitch, bytes * (size_t)(inside - i));
     i = inside;
   }
-  for (; i < inside; i++) memcpy(to + i * step, line + ck_nearest(x + i, s->in_w, s->up_w) * s->pitch, bytes);
+  for (; i < inside; i++)
+    copy_pixel(s, k, to + i * step, line + ck_nearest(x + i, s->in_w, s->up_w) * s->pitch);
   for (; i < count; i++) memset(to + i * step, 0, bytes);
 }
 
 /// One line of a source's strip: line y of the image for windows of `columns` pixels from column `first` on.
 static void copy_line(
-  const struct ck_conv *c, const struct ck_source *s, uint16_t *to, long sample, long y, long first, long columns)
+  const struct ck_conv *c, const struct ck_source *s, const struct coefficients *k, uint16_t *to, long sample, long y,
+  long first, long columns)
 {
   const long x = first * s->stride_x - s->pad_left, run = ck_run(s), pixels = s->kernel_w * s->channels;
   const bool outside = y < 0 || y >= s->up_h;
   const long iy = outside ? 0 : ck_nearest(y, s->in_h, s->up_h);
   const uint16_t *line = (const uint16_t *)s->x + (sample * s->in_h + iy) * s->in_w * s->pitch;
-  (void)c;
-  if (ck_overlaps(s)) {
+  if (ck_overlaps(c, s)) {
     const long count = (columns - 1) * s->stride_x + s->kernel_w;
     if (outside) memset(to, 0, (size_t)(count * s->channels) * 2);
-    else copy_pixels(s, to, line, x, count, s->channels);
+    else copy_pixels(s, k, to, line, x, count, s->channels);
     return;
   }
   for (long i = 0; i < columns; i++) {
     uint16_t *window = to + i * run;
     if (outside) memset(window, 0, (size_t)run * 2);
     else {
-      copy_pixels(s, window, line, x + i * s->stride_x, s->kernel_w, s->channels);
+      copy_pixels(s, k, window, line, x + i * s->stride_x, s->kernel_w, s->channels);
       memset(window + pixels, 0, (size_t)(run - pixels) * 2);
     }
   }
@@ -69,20 +97,25 @@ static void fill_strips(struct work *w) {
   uint16_t *strip = w->strips;
   for (long i = 0; i < c->source_count; i++) {
     const struct ck_source *s = c->sources + i;
-    const long row = w->plan.in_place ? s->pitch : ck_row(s), run = ck_run(s);
+    const long row = w->plan.in_place ? s->pitch : ck_row(c, s), run = ck_run(s);
     const long phase_lines = ck_phase_lines(s, w->lines), step = w->plan.pitch * row;
+    struct coefficients k = {0};
     if (!w->plan.in_place && w->plan.pointwise) {
       // Rows of all samples, one after the other: an image of one line.
       const uint16_t *x = (const uint16_t *)s->x + w->column * s->pitch;
+      const long rows = c->samples * c->out_h * c->out_w / (s->normalize ? s->normalize->samples : 1);
       for (long r = 0; r < w->columns; r++) {
-        memcpy(strip + r * row, x + r * s->pitch, (size_t)s->channels * 2);
+        if (s->normalize && (r == 0 || (w->column + r) % rows == 0))
+          k = coefficients(s->normalize, (w->column + r) / rows, w->coefficients);
+        copy_pixel(s, &k, strip + r * row, x + r * s->pitch);
         memset(strip + r * row + s->channels, 0, (size_t)(run - s->channels) * 2);
       }
     } else if (!w->plan.in_place) {
+      if (s->normalize) k = coefficients(s->normalize, w->sample, w->coefficients);
       for (long phase = 0; phase < ck_phases(s); phase++)
         for (long l = 0; l < phase_lines; l++) {
           const long y = (w->line + l) * s->stride_y - s->pad_top + phase;
-          copy_line(c, s, strip + (phase * phase_lines + l) * step, w->sample, y, w->column, w->columns);
+          copy_line(c, s, &k, strip + (phase * phase_lines + l) * step, w->sample, y, w->column, w->columns);
         }
     }
     const uint16_t *x = w->plan.in_place ? (const uint16_t *)s->x + w->column * s->pitch : strip;
@@ -94,7 +127,7 @@ static void fill_strips(struct work *w) {
         .run = run,
         .panel = ck_panel_lines(s) * run * 32,
       };
-    strip += ck_strip_elements(&w->plan, s);
+    strip += ck_strip_elements(&w->plan, c, s);
   }
   w->kernel_line_count = line - w->kernel_lines;
 }
@@ -191,10 +224,10 @@ CK_INLINE void load_halves(vf *v, const void *x, enum ck_dtype dtype, const stru
   }
 }
 
-CK_INLINE vf activated(vf x, enum ck_activation activation) {
+CK_INLINE vf activated(vf x, enum ck_activation activation, bool is_short) {
   switch (activation) {
-    case CK_SILU: return vsilu(x);
-    case CK_GELU: return vgelu(x);
+    case CK_SILU: return is_short ? vsilu_short(x) : vsilu(x);
+    case CK_GELU: return is_short ? vgelu_short(x) : vgelu(x);
     case CK_QUICK_GELU: return vquick_gelu(x);
     default: return x;
   }
@@ -205,6 +238,7 @@ CK_INLINE void finish_row(const struct pending *p, long row) {
   const struct ck_row_place *place = p->w->places + p->rows->first + row;
   const float *sums = p->sums + p->rows->at[row] * 32;
   const struct halves *h = &p->halves;
+  const bool is_short = c->y_dtype == CK_BF16;
   vf v[2] = {vload(sums) + vload(p->base), vload(sums + VL) + vload(p->base + VL)};
   for (long i = p->leading; i < c->epilogue_count; i++) {
     const struct ck_epilogue *e = c->epilogues + i;
@@ -219,10 +253,10 @@ CK_INLINE void finish_row(const struct pending *p, long row) {
         break;
       }
       case CK_ACTIVATION:
-        v[0] = activated(v[0], e->activation), v[1] = activated(v[1], e->activation);
+        v[0] = activated(v[0], e->activation, is_short), v[1] = activated(v[1], e->activation, is_short);
         break;
       case CK_GATE:
-        v[0] *= vgelu(v[1]);
+        v[0] *= activated(v[1], CK_GELU, is_short);
         h = &p->stored;
         break;
     }
@@ -247,7 +281,6 @@ CK_INLINE void finish_rows(struct pending *p, long rows) {
     finish_row(p, p->next);
   }
 }
-
 
 /// All blocks of a strip over the group's panels.
 static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
@@ -295,6 +328,7 @@ void CK_NAME(conv_bf16)(const void *arguments, long part, long parts, void *scra
   w.places = (struct ck_row_place *)(memory + layout.places);
   w.blocks = (struct ck_block_rows *)(memory + layout.blocks);
   w.strips = (uint16_t *)(memory + layout.strips);
+  w.coefficients = memory + layout.coefficients;
   // Neighbouring parts share the weights of a group, which are the larger operand where it matters.
   const long strips = w.plan.line_strips * w.plan.column_strips, strip = part % strips, group = part / strips;
   const long line_strips = w.plan.line_strips / (w.plan.pointwise ? 1 : c->samples);

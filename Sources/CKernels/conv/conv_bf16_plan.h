@@ -3,6 +3,7 @@
 #define CK_CONV_BF16_PLAN_H
 
 #include "../include/ck_conv_bf16.h"
+#include "../norm/norm_plan.h"
 #include "../vector/pairs.h"
 #include "conv_phase.h"
 
@@ -10,7 +11,8 @@ enum {
   CK_BLOCK = 32,                  // rows (and columns) of a block of sums
   CK_STRIP_ROWS = 512,            // most rows of a strip: weights are read once a strip
   CK_STRIP_BYTES = 1 << 20,       // most bytes of a strip's images: they stay in L2
-  CK_SEGMENT = 64,                // about the columns of an image that a strip takes
+  CK_SEGMENT = 32,                // about the columns of an image that a strip takes
+  CK_NARROW = 8,                  // most columns of an image whose windows are copied one by one
   CK_PACKED_GROUP = 4,            // least panels of a group where images are copied for each group
 };
 
@@ -36,19 +38,20 @@ static inline long ck_source_is_pointwise(const struct ck_conv *c, const struct 
 static inline long ck_run(const struct ck_source *s) { return ck_packed_run(s->channels, s->kernel_w); }
 
 /// Whether windows overlap in the strip: then the channels of neighbouring pixels are contiguous and a kernel
-/// line is one run of them. Otherwise every pixel has its own copy of its run, padded with zeros.
-static inline int ck_overlaps(const struct ck_source *s) {
-  return s->kernel_w * s->channels == ck_run(s);
+/// line is one run of them. Otherwise every pixel has its own copy of its run, padded with zeros: in narrow images too
+/// much would be computed between the lines.
+static inline int ck_overlaps(const struct ck_conv *c, const struct ck_source *s) {
+  return s->kernel_w * s->channels == ck_run(s) && (s->kernel_w == 1 || c->out_w > CK_NARROW);
 }
 
 /// Elements from a row of a strip to the next.
-static inline long ck_row(const struct ck_source *s) {
-  return ck_overlaps(s) ? s->stride_x * s->channels : ck_run(s);
+static inline long ck_row(const struct ck_conv *c, const struct ck_source *s) {
+  return ck_overlaps(c, s) ? s->stride_x * s->channels : ck_run(s);
 }
 
 /// Further columns that a line of a strip holds for the windows of its last.
-static inline long ck_overhang(const struct ck_source *s) {
-  return ck_overlaps(s) ? ck_max_long(0, ck_ceil_div(s->kernel_w - s->stride_x, s->stride_x)) : 0;
+static inline long ck_overhang(const struct ck_conv *c, const struct ck_source *s) {
+  return ck_overlaps(c, s) ? ck_max_long(0, ck_ceil_div(s->kernel_w - s->stride_x, s->stride_x)) : 0;
 }
 
 /// Lines that `lines` lines of the result read in each of the stride's phases.
@@ -58,10 +61,12 @@ static inline long ck_phase_lines(const struct ck_source *s, long lines) {
 static inline long ck_phases(const struct ck_source *s) { return ck_min_long(s->stride_y, s->kernel_h); }
 
 /// Elements of a source's strip, with room for a block that runs over its end.
-static inline size_t ck_strip_elements(const struct ck_strips *p, const struct ck_source *s) {
+static inline size_t ck_strip_elements(
+  const struct ck_strips *p, const struct ck_conv *c, const struct ck_source *s)
+{
   if (p->in_place) return 0;
   const long rows = ck_phases(s) * ck_phase_lines(s, p->lines) * p->pitch + 2 * CK_BLOCK;
-  return (size_t)(rows * ck_row(s) + ck_run(s) + 31) / 32 * 32;
+  return (size_t)(rows * ck_row(c, s) + ck_run(s) + 31) / 32 * 32;
 }
 
 static inline struct ck_strips ck_strips(const struct ck_conv *c) {
@@ -72,10 +77,10 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
   for (long i = 0; i < c->source_count; i++) {
     const struct ck_source *s = c->sources + i;
     p.pointwise &= ck_source_is_pointwise(c, s);
-    p.in_place &= p.pointwise & (s->channels == ck_run(s));
+    p.in_place &= p.pointwise & (s->channels == ck_run(s)) & (s->normalize == NULL);
     k += s->kernel_h * ck_run(s);
-    channels += ck_row(s) * ck_phases(s);
-    overhang = ck_max_long(overhang, ck_overhang(s));
+    channels += ck_row(c, s) * ck_phases(s);
+    overhang = ck_max_long(overhang, ck_overhang(c, s));
   }
   const long fitting = ck_max_long(64, CK_STRIP_BYTES / 2 / ck_max_long(channels, 1));
   const long most = ck_min_long(CK_STRIP_ROWS, fitting);
@@ -134,6 +139,7 @@ struct ck_conv_bf16_layout {
   size_t lines;   // ck_kernel_line, all sources'
   size_t places;  // ck_row_place, of every row of the strip that exists
   size_t blocks;  // ck_block_rows
+  size_t coefficients;  // of the source that is being copied, where it is normalized
   size_t strips;  // bf16, source after source
   size_t bytes;
 };
@@ -150,8 +156,15 @@ static inline struct ck_conv_bf16_layout ck_conv_bf16_layout(const struct ck_con
   l.lines = at, at += ((size_t)ck_kernel_lines(c) * sizeof(struct ck_kernel_line) + 63) / 64 * 64;
   l.places = at, at += ((size_t)(p->lines * p->columns) * sizeof(struct ck_row_place) + 63) / 64 * 64;
   l.blocks = at, at += ((size_t)ck_strip_blocks(p) * sizeof(struct ck_block_rows) + 63) / 64 * 64;
+  l.coefficients = at;
+  size_t coefficients = 0;
+  for (long i = 0; i < c->source_count; i++) {
+    const struct ck_normalize *n = c->sources[i].normalize;
+    if (n && ck_coefficient_bytes(n) > coefficients) coefficients = ck_coefficient_bytes(n);
+  }
+  at += coefficients;
   l.strips = at;
-  for (long i = 0; i < c->source_count; i++) at += ck_strip_elements(p, c->sources + i) * 2;
+  for (long i = 0; i < c->source_count; i++) at += ck_strip_elements(p, c, c->sources + i) * 2;
   l.bytes = at;
   return l;
 }

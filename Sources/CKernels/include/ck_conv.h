@@ -11,7 +11,7 @@
 #ifndef CK_CONV_H
 #define CK_CONV_H
 
-#include "ck_types.h"
+#include "ck_norm.h"
 
 /// One summand: an image, how it is sampled, and its weights.
 struct ck_source {
@@ -29,6 +29,9 @@ struct ck_source {
   long panel_lines;      ///< kernel lines of a panel of the weights, where it holds more than kernel_h; else 0
   long stride_y, stride_x;
   long pad_top, pad_left;
+  /// conv_bf16 only: the group normalization whose result, rounded to bf16, is the image, or NULL. Its statistics,
+  /// gamma, beta, activation (CK_SILU or none) and sizes count; what it would read and write is not looked at.
+  const struct ck_normalize *normalize;
 };
 
 /// What is done with the finished f32 sums, in list order.

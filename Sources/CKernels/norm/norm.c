@@ -11,9 +11,7 @@ long ck_normalize_parts(const struct ck_normalize *normalize) {
 }
 
 size_t ck_normalize_scratch(const struct ck_normalize *normalize) {
-  // center, scale, shift, one row, and mean and M2 in double of all channels
-  return ck_whole_floats(normalize->channels) * 4 * sizeof(float) +
-    ck_whole_floats(normalize->all_channels) * 2 * sizeof(double);
+  return ck_whole_floats(normalize->channels) * sizeof(float) + ck_coefficient_bytes(normalize);
 }
 
 long ck_layer_norm_parts(const struct ck_layer_norm *norm) {

@@ -3,6 +3,8 @@
 // double. Sources: Wu and He 2018, arXiv:1803.08494; Ba et al. 2016, arXiv:1607.06450; Chan, Golub and
 // LeVeque 1979 (merging).
 
+#include "coefficients.h"
+
 /// The sum over a vector's lanes, pairwise, in an order of its own for each width.
 CK_INLINE float add_lanes(vf x) {
   float lane[VL];
@@ -62,78 +64,18 @@ void CK_NAME(channel_statistics)(const void *arguments, long part, long parts, v
   }
 }
 
-/// to[n] = x as f32, or `otherwise` where x is NULL.
-CK_INLINE void load_or(float *to, const void *x, enum ck_dtype dtype, long n, float otherwise) {
-  if (x) load_row(to, x, dtype, n);
-  else
-    for (long i = 0; i < n; i += VL) vstore(to + i, vsplat(otherwise));
-}
-
-/// Merges the ranges' statistics of one sample, channel by channel, then the channels of each group. Each
-/// channel becomes (x - center) * scale + shift: centered first, so that a mean far above the deviation
-/// costs no digits.
-static void coefficients(
-  const struct ck_normalize *a, long sample, double *mean, double *m2, float *center, float *scale,
-  float *shift)
-{
-  // Only the groups of these channels are merged.
-  const long ranges = a->statistics_parts, width = a->all_channels / a->groups;
-  const long first_group = a->first / width, end_group = ck_ceil_div(a->first + a->channels, width);
-  const long skip = first_group * width, channels = (end_group - first_group) * width;
-  double count = 0;
-  for (long p = 0; p < ranges; p++) {
-    const float *s = a->statistics + ((p * a->samples + sample) * a->all_channels + skip) * 2;
-    const double more = (double)((p + 1) * a->rows / ranges - p * a->rows / ranges), all = count + more;
-    const double weight = more / all, cross = count * more / all;
-    if (p == 0) {
-      for (long c = 0; c < channels; c++) mean[c] = s[2 * c], m2[c] = s[2 * c + 1];
-    } else {
-      for (long c = 0; c < channels; c++) {
-        const double delta = s[2 * c] - mean[c];
-        mean[c] += delta * weight;
-        m2[c] += s[2 * c + 1] + delta * delta * cross;
-      }
-    }
-    count = all;
-  }
-  load_or(scale, a->gamma, a->gamma_dtype, a->channels, 1);
-  load_or(shift, a->beta, a->beta_dtype, a->channels, 0);
-  for (long g = 0; g < end_group - first_group; g++) {
-    double total = 0, deviations = 0;
-    for (long c = g * width; c < (g + 1) * width; c++) total += mean[c];
-    const double group_mean = total / (double)width;
-    for (long c = g * width; c < (g + 1) * width; c++) {
-      const double delta = mean[c] - group_mean;
-      deviations += m2[c] + delta * delta * count;
-    }
-    const double inverse = 1.0 / __builtin_sqrt(deviations / (count * (double)width) + (double)a->eps);
-    const long from = ck_max_long(0, skip + g * width - a->first);
-    for (long c = from; c < ck_min_long(a->channels, skip + (g + 1) * width - a->first); c++) {
-      const double factor = (double)scale[c] * inverse;
-      center[c] = (float)group_mean;
-      scale[c] = (float)factor;
-      shift[c] = (float)((double)shift[c] - (group_mean - (double)center[c]) * factor);
-    }
-  }
-}
-
 void CK_NAME(normalize)(const void *arguments, long part, long parts, void *scratch) {
   const struct ck_normalize *a = arguments;
   const long blocks = parts / a->samples, sample = part / blocks, block = part % blocks;
-  const size_t channels = ck_whole_floats(a->channels), all = ck_whole_floats(a->all_channels);
-  double *mean = scratch, *m2 = mean + all;
-  float *center = (float *)(m2 + all), *scale = center + channels, *shift = scale + channels;
-  float *row = shift + channels;
-  coefficients(a, sample, mean, m2, center, scale, shift);
+  float *row = scratch;
+  const struct coefficients k = coefficients(a, sample, row + ck_whole_floats(a->channels));
   for (long r = block * a->rows / blocks; r < (block + 1) * a->rows / blocks; r++) {
     const long at = sample * a->rows + r;
     load_row(row, element(a->x, a->x_dtype, at * a->x_pitch), a->x_dtype, a->channels);
     if (a->activation == CK_SILU) {
-      for (long c = 0; c < a->channels; c += VL)
-        vstore(row + c, vsilu(vfma(vload(row + c) - vload(center + c), vload(scale + c), vload(shift + c))));
+      for (long c = 0; c < a->channels; c += VL) vstore(row + c, vsilu(normal(&k, c, vload(row + c))));
     } else {
-      for (long c = 0; c < a->channels; c += VL)
-        vstore(row + c, vfma(vload(row + c) - vload(center + c), vload(scale + c), vload(shift + c)));
+      for (long c = 0; c < a->channels; c += VL) vstore(row + c, normal(&k, c, vload(row + c)));
       activate(row, a->channels, a->activation);
     }
     store_row(element_out(a->y, a->y_dtype, at * a->y_pitch), a->y_dtype, row, a->channels);

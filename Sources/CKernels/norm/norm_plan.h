@@ -18,4 +18,10 @@ static inline long ck_row_blocks(long rows, long columns) {
 /// Floats that hold n of them in whole vectors of every instruction set.
 static inline size_t ck_whole_floats(long n) { return (size_t)(n + 15) / 16 * 16; }
 
+/// Bytes in which the coefficients of a normalization are found: center, scale, shift, and mean and M2 in double of
+/// all channels.
+static inline size_t ck_coefficient_bytes(const struct ck_normalize *n) {
+  return ck_whole_floats(n->channels) * 3 * sizeof(float) + ck_whole_floats(n->all_channels) * 2 * sizeof(double);
+}
+
 #endif

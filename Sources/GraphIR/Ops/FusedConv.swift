@@ -1,15 +1,18 @@
-/// A sum of convolutions (or matrix products: one tap) and what follows it. Made by `FuseConv` and `FuseGEGLU`.
+/// A sum of convolutions (or matrix products: one tap), what follows it and the group normalizations before it. Made
+/// by `FuseConv`, `FuseGEGLU` and `FuseNormalize`.
 ///
 /// `y = epilogueₙ(… epilogue₁(Σ convolution of source i))`. A source reads image x and weight w; an epilogue may read
-/// one more operand. The operands are x₁, w₁, x₂, w₂, …, then the operands of the epilogues in their order.
+/// one more operand. The operands are x₁, w₁, x₂, w₂, …, then statistics, gamma and beta of every source that is
+/// normalized, then the operands of the epilogues in their order.
 ///
 /// - Sources: x `[B, H, W, C]` with w `[O, C, kh, kw]`, or x `[..., C]` with w `[O, C]` (one tap); all give the same
 ///   rows `[..., O]` (C1). With `upsample` the window slides over x resized by nearest pixels. With `phases` the result
 ///   has twice the height and width of x: the pixels of each parity of line and column are a convolution with a kernel
-///   of their own, `[O, C, 2, 2]`, and w `[O, C, 8, 2]` holds the four one below the other.
+///   of their own, `[O, C, 2, 2]`, and w `[O, C, 8, 2]` holds the four one below the other. With `normalize` what is
+///   read is that normalization of x, in the type of x; its padding is zeros all the same.
 /// - Epilogues: see `Epilogue` for their operands' shapes (C2).
 /// - Result: `[..., O]`, halved by a gate, element type `dtype`. Sums in float32.
-public struct FusedConv: CompositeOp {
+public struct FusedConv: FusedOp {
   /// `sd.fused_conv`.
   public static let id = OpID("fused_conv")
 
@@ -24,12 +27,23 @@ public struct FusedConv: CompositeOp {
     /// Whether it is four convolutions whose results are interleaved. Pixel (2y + i, 2x + j) of the result reads pixels
     /// (y + i − 1, x + j − 1) … (y + i, x + j) of x through kernel 2i + j; stride and padding have no meaning then.
     public var phases: Bool
+    /// What is done with x before anything else.
+    public var normalize: Normalize?
 
     /// A convolution; the default is a matrix product.
     public init(
-      stride: Int = 1, padding: Padding = Padding(0), upsample: [Int]? = nil, phases: Bool = false
+      stride: Int = 1, padding: Padding = Padding(0), upsample: [Int]? = nil, phases: Bool = false,
+      normalize: Normalize? = nil
     ) {
       (self.stride, self.padding, self.upsample, self.phases) = (stride, padding, upsample, phases)
+      self.normalize = normalize
+    }
+
+    /// The convolution of what is normalized already.
+    var plain: Source {
+      var plain = self
+      plain.normalize = nil
+      return plain
     }
   }
 
@@ -67,9 +81,21 @@ public struct FusedConv: CompositeOp {
     (self.sources, self.epilogues, self.dtype) = (sources, epilogues, dtype)
   }
 
+  /// The first operand of each source's normalization, or nil.
+  package var normalizationOperands: [Int?] {
+    var next = 2 * sources.count
+    return sources.map { source in
+      defer { if source.normalize != nil { next += 3 } }
+      return source.normalize == nil ? nil : next
+    }
+  }
+
+  /// The first operand of an epilogue.
+  package var epilogueOperands: Int { 2 * sources.count + 3 * sources.count { $0.normalize != nil } }
+
   /// Checks sources and epilogues in order.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
-    try expect(operands, count: 2 * sources.count + epilogues.count(where: \.hasOperand))
+    try expect(operands, count: epilogueOperands + epilogues.count(where: \.hasOperand))
     guard !sources.isEmpty, dtype.isFloat else { throw reject("needs a source and a floating-point result") }
     var result = try shape(of: sources[0], operands[0], operands[1])
     for (index, source) in sources.enumerated().dropFirst() {
@@ -78,7 +104,11 @@ public struct FusedConv: CompositeOp {
         throw reject("source \(index) gives \(other), source 0 gives \(result) (C1)")
       }
     }
-    var next = 2 * sources.count
+    for (index, next) in normalizationOperands.enumerated() {
+      guard let next, let norm = sources[index].normalize else { continue }
+      _ = try norm.types(of: [operands[2 * index]] + operands[next..<next + 3])
+    }
+    var next = epilogueOperands
     for epilogue in epilogues {
       var operand = TensorType(.f32, [])
       if epilogue.hasOperand {
@@ -93,7 +123,8 @@ public struct FusedConv: CompositeOp {
 
   private func shape(of source: Source, _ x: TensorType, _ w: TensorType) throws(SDError) -> [Int] {
     if w.rank == 2 {
-      guard x.dtype.isFloat, w.dtype.isFloat, x.rank >= 1, x.lastDimension == w.shape[1], source == Source()
+      guard x.dtype.isFloat, w.dtype.isFloat, x.rank >= 1, x.lastDimension == w.shape[1],
+        source.plain == Source()
       else {
         throw reject("weight \(w) does not fit \(x) (C1)")
       }
@@ -101,7 +132,7 @@ public struct FusedConv: CompositeOp {
     }
     if source.phases {
       guard x.dtype.isFloat, w.dtype.isFloat, x.rank == 4, w.rank == 4, w.shape[1] == x.shape[3],
-        Array(w.shape[2...]) == [8, 2], source == Source(phases: true)
+        Array(w.shape[2...]) == [8, 2], source.plain == Source(phases: true)
       else { throw reject("weight \(w) does not fit the phases of \(x) (C1)") }
       return [x.shape[0], 2 * x.shape[1], 2 * x.shape[2], w.shape[0]]
     }
@@ -134,9 +165,11 @@ public struct FusedConv: CompositeOp {
     }
   }
 
-  /// Takes one part off: the last epilogue, or else the last source. One source alone is the plain operation.
+  /// Takes one part off: the normalizations, or else the last epilogue, or else the last source. One source alone is
+  /// the plain operation.
   public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
     var rest = self
+    if let plain = try split(operands) { return plain }
     rest.dtype = .f32
     if let last = rest.epilogues.popLast() {
       let sum = try operands[0].builder.add(rest, operands.dropLast(last.hasOperand ? 1 : 0))
@@ -146,6 +179,19 @@ public struct FusedConv: CompositeOp {
     let last = try convolution(source, operands[operands.count - 2], operands[operands.count - 1])
     return rest.sources.isEmpty
       ? [last] : [try operands[0].builder.add(rest, operands.dropLast(2)).adding(last)]
+  }
+
+  /// Takes the normalizations off.
+  package func split(_ operands: [Value]) throws(SDError) -> [Value]? {
+    guard epilogueOperands > 2 * sources.count else { return nil }
+    var rest = self
+    var plain = Array(operands[..<(2 * sources.count)] + operands[epilogueOperands...])
+    for (index, next) in normalizationOperands.enumerated() {
+      guard let next, let norm = sources[index].normalize else { continue }
+      plain[2 * index] = try operands[2 * index].applying(norm, operands[next], operands[next + 1], operands[next + 2])
+      rest.sources[index] = sources[index].plain
+    }
+    return [try operands[0].builder.add(rest, plain)]
   }
 
   private func apply(_ epilogue: Epilogue, to sum: Value, _ operand: Value) throws(SDError) -> Value {

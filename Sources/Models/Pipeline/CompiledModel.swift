@@ -41,7 +41,8 @@ public final class CompiledModel {
   package let device: any Device
   package let profile: Profile?
   private let options: Options
-  private let threads: Int
+  /// Threads that compute.
+  public let threads: Int
   private var lowered: [GraphKey: [Rate: Program]] = [:]
 
   /// Opens a plan; graphs and weights are read when a component is first used.

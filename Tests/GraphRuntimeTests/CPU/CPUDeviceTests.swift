@@ -14,7 +14,7 @@ import Testing
       let expected = try Interpreter().run(graph, inputs: inputs) { RandomGraph.parameter($0, seed: 5) }
       let outputs = try run(graph, inputs) { RandomGraph.parameter($0, seed: 5) }
       for (name, tensor) in expected
-      where tensor.values.allSatisfy({ $0.magnitude < 1e4 }) && tensor.values.contains { $0.magnitude > 1e-2 } {
+      where tensor.values.allSatisfy({ $0.magnitude < 1e4 }) && tensor.values.contains(where: { $0.magnitude > 1e-2 }) {
         let given = try #require(outputs[name])
         let error = nmse(given.values, tensor.values)
         #expect(error <= 1e-4, "seed \(seed), output \(name) \(tensor.type): NMSE \(error)")

@@ -140,6 +140,59 @@ import Testing
     }
   }
 
+  // MARK: Normalized sources
+
+  /// Sources and the normalizations before them, where processors multiply pairs of bf16: rows, windows, and the two
+  /// halves of a skip connection.
+  @Test func normalize() throws {
+    func run(_ sources: [(source: Source, image: [Int], all: Int)], _ columns: Int, _ kernel: [Int]) throws {
+      var check = check(sources.map(\.source), [.bias], to: .bf16)
+      check.processors = CPU.checked.filter(\.multipliesBF16)
+      var operands = sources.flatMap { [$0.image, [columns, $0.image[$0.image.count - 1]] + kernel] }
+        .map { TensorType(.bf16, $0) }
+      for (_, image, all) in sources {
+        // Means and sums of squares, of parts of the image.
+        check.ranges[operands.count] = 0...1
+        let parts = min(3, image.dropFirst().dropLast().reduce(1, *))
+        let channels = [image[image.count - 1]]
+        operands += [
+          TensorType(.f32, [parts, image[0], all, 2]), TensorType(.bf16, channels), TensorType(.f32, channels),
+        ]
+      }
+      try check.run(operands: operands + [TensorType(.f32, [columns])])
+    }
+    let silu = Normalize(groups: 1, eps: 1e-5, activation: .silu)
+    for size in FusedConvKernelTests.sizes {
+      try run([(Source(normalize: Normalize(groups: size, eps: 1e-5)), [3, 20, size], size)], 33, [])
+      try run([(Source(padding: Padding(1), normalize: silu), [2, 7, 9, size], size)], 5, [3, 3])
+      try run([(Source(stride: 2, padding: Padding(1), normalize: silu), [2, 9, 8, size], size)], 17, [3, 3])
+    }
+    try run([(Source(phases: true, normalize: silu), [2, 9, 5, 24], 24)], 33, [8, 2])
+    try run([(Source(normalize: silu), [3, 31, 20, 40], 40)], 64, [1, 1])
+    try run([(Source(padding: Padding(1), normalize: silu), [1, 33, 65, 64], 64)], 70, [3, 3])
+    let halves = [0, 32].map { Normalize(groups: 3, eps: 1e-5, activation: .silu, first: $0) }
+    try run(
+      [
+        (Source(padding: Padding(1), normalize: halves[0]), [2, 8, 8, 32], 48),
+        (Source(padding: Padding(1), normalize: halves[1]), [2, 8, 8, 16], 48),
+      ], 40, [3, 3])
+  }
+
+  /// Where there is no kernel, lowering takes the normalization off and leaves everything else as it is.
+  @Test(arguments: [DType.f32, .f16]) func normalizeApart(_ dtype: DType) throws {
+    let conv = FusedConv(sources: [Source(normalize: Normalize(groups: 1, eps: 1e-5))], dtype: dtype)
+    let builder = GraphBuilder(name: "g")
+    let x = try builder.input("x", TensorType(dtype, [2, 5, 8]))
+    let w = try builder.add(Parameter(name: "w", type: TensorType(dtype, [3, 8])), [])
+    let statistics = try x.channelStatistics(parts: 2)
+    let (gamma, beta) = (try builder.parameter("gamma", [8]), try builder.parameter("beta", [8]))
+    try builder.output("y", try builder.add(conv, [x, w, statistics, gamma, beta]))
+    for cpu in CPU.all {
+      let program = try lower(builder.graph, with: CPUDevice(cpu: cpu).library)
+      #expect(program.steps.map { type(of: $0.op).id.name } == ["channel_statistics", "normalize", "fused_conv"])
+    }
+  }
+
   // MARK: Epilogues
 
   static let lists: [[FusedConv.Epilogue]] =

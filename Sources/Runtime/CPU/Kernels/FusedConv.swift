@@ -18,13 +18,21 @@ extension FusedConv: CPULowerable {
     // The rows of phases are not those of a residual.
     if sources.contains(where: \.phases), sources.count > 1 || epilogues.contains(.residual) { return nil }
 
-    let shapes = ConvArguments(self, node.placeholders)
     let factors = node.operands.prefix(2 * sources.count)
     let inPairs = cpu.multipliesBF16 && factors.allSatisfy { $0.dtype == .bf16 }
+    let norms = sources.compactMap(\.normalize)
+    if !norms.isEmpty {
+      // Only strips that are copied can be normalized on the way.
+      guard inPairs, norms.allSatisfy({ $0.activation == nil || $0.activation == .silu }) else { return nil }
+    }
+    let shapes = ConvArguments(self, node.placeholders)
+    // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
+    guard norms.isEmpty || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
     let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
     return CPUKernel(
       "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
       scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
+      denseOperands: Set(normalizationOperands.compactMap(\.self)),
       weightLayouts: Dictionary(uniqueKeysWithValues: weights.map { ($0, layout) })
     ) { tensors in
       let arguments = ConvArguments(self, tensors)
@@ -47,11 +55,13 @@ private final class ConvArguments: @unchecked Sendable {
   let conv: UnsafeMutablePointer<ck_conv>
   private let sources: UnsafeMutablePointer<ck_source>
   private let epilogues: UnsafeMutablePointer<ck_epilogue>
+  private let norms: UnsafeMutablePointer<ck_normalize>
 
   init(_ op: FusedConv, _ tensors: KernelTensors) {
     conv = .allocate(capacity: 1)
     sources = .allocate(capacity: op.sources.count)
     epilogues = .allocate(capacity: max(1, op.epilogues.count))
+    norms = .allocate(capacity: op.sources.count)
     let result = tensors.results[0]
     let weight = tensors.operands[1].type
     var shape = ck_conv()
@@ -74,7 +84,12 @@ private final class ConvArguments: @unchecked Sendable {
       (sources + index).initialize(
         to: ck_source(source, tensors.operands[2 * index], tensors.operands[2 * index + 1], shape))
     }
-    var next = 2 * op.sources.count
+    for (index, next) in op.normalizationOperands.enumerated() {
+      guard let next, let norm = op.sources[index].normalize else { continue }
+      (norms + index).initialize(to: ck_normalize(norm, tensors.operands[2 * index], tensors.operands[next..<next + 3]))
+      sources[index].normalize = UnsafePointer(norms + index)
+    }
+    var next = op.epilogueOperands
     for (index, epilogue) in op.epilogues.enumerated() {
       let operand = epilogue.hasOperand ? tensors.operands[next] : nil
       if epilogue.hasOperand { next += 1 }
@@ -87,6 +102,7 @@ private final class ConvArguments: @unchecked Sendable {
     conv.deallocate()
     sources.deallocate()
     epilogues.deallocate()
+    norms.deallocate()
   }
 }
 

@@ -29,25 +29,36 @@ extension Normalize: CPULowerable {
       name: "normalize", function: { $0.normalize }, parts: { ck_normalize_parts($0) },
       scratch: { ck_normalize_scratch($0) }
     ).kernel(node, on: cpu, denseOperands: [1]) { tensors in
-      let (x, y) = (tensors.operands[0], tensors.results[0])
-      var arguments = ck_normalize()
-      (arguments.x, arguments.x_dtype, arguments.x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
+      let y = tensors.results[0]
+      var arguments = ck_normalize(self, tensors.operands[0], tensors.operands[1...])
       (arguments.y, arguments.y_dtype, arguments.y_pitch) = (y.base, y.type.dtype.ck, y.pitch)
-      arguments.statistics = UnsafePointer(tensors.operands[1].base.assumingMemoryBound(to: Float.self))
-      if tensors.operands.count == 4 {
-        let (gamma, beta) = (tensors.operands[2], tensors.operands[3])
-        (arguments.gamma, arguments.gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
-        (arguments.beta, arguments.beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
-      }
-      arguments.activation = activation?.ck ?? CK_NONE
-      arguments.eps = eps
-      arguments.samples = x.type.shape[0]
-      arguments.rows = ChannelStatistics.pixels(x.type)
-      (arguments.channels, arguments.groups) = (x.columns, groups)
-      (arguments.all_channels, arguments.first) = (tensors.operands[1].type.shape[2], first)
-      arguments.statistics_parts = tensors.operands[1].type.shape[0]
       return arguments
     }
+  }
+}
+
+extension ck_normalize {
+  /// Everything but the result.
+  ///
+  /// - Parameter parameters: statistics, and gamma and beta where there are any.
+  init(_ norm: Normalize, _ x: TensorView, _ parameters: ArraySlice<TensorView>) {
+    self.init()
+    let first = parameters.startIndex
+    let statistics = parameters[first]
+    (self.x, x_dtype, x_pitch) = (UnsafeRawPointer(x.base), x.type.dtype.ck, x.pitch)
+    self.statistics = UnsafePointer(statistics.base.assumingMemoryBound(to: Float.self))
+    if parameters.count == 3 {
+      let (gamma, beta) = (parameters[first + 1], parameters[first + 2])
+      (self.gamma, gamma_dtype) = (UnsafeRawPointer(gamma.base), gamma.type.dtype.ck)
+      (self.beta, beta_dtype) = (UnsafeRawPointer(beta.base), beta.type.dtype.ck)
+    }
+    activation = norm.activation?.ck ?? CK_NONE
+    eps = norm.eps
+    samples = x.type.shape[0]
+    rows = ChannelStatistics.pixels(x.type)
+    (channels, groups) = (x.columns, norm.groups)
+    (all_channels, self.first) = (statistics.type.shape[2], norm.first)
+    statistics_parts = statistics.type.shape[0]
   }
 }
 
