@@ -55,7 +55,7 @@ public struct FoldNormAffine: Pass {
       shift = try shift?.adding(sum) ?? sum
     }
     if let shift {
-      let first = 2 * conv.sources.count
+      let first = conv.epilogueOperands
       if conv.epilogues.first == .bias {
         values[first] = try values[first].adding(shift)
       } else {
@@ -89,8 +89,9 @@ public struct FoldNormAffine: Pass {
   /// Whether an operand of a convolution is an image whose pixels it reads one by one.
   private static func isPointwise(_ conv: FusedConv, _ slot: Int, _ node: Graph.Node, _ graph: Graph) -> Bool {
     guard slot < 2 * conv.sources.count, slot % 2 == 0 else { return false }
+    let source = conv.sources[slot / 2]
     let window = graph.type(of: node.operands[slot + 1]).shape.dropFirst(2)
-    return window.allSatisfy { $0 == 1 } && conv.sources[slot / 2].padding == Padding(0)
+    return window.allSatisfy { $0 == 1 } && source.padding == Padding(0) && source.normalize == nil
   }
 
   /// Whether a node is a normalization that ends in its scale and shift.

@@ -26,9 +26,8 @@ public struct FuseNormalize: Pass {
       }
       var images = try copy.values(node.operands)
       var norms: [Value] = []
-      for index in conv.sources.indices where conv.sources[index].upsample == nil {
-        guard conv.sources[index].normalize == nil,
-          let (norm, operands) = graph.normalization(node.operands[2 * index], uses), context.countRewrite()
+      for index in conv.sources.indices {
+        guard let (norm, operands) = graph.normalization(of: index, node, uses), context.countRewrite()
         else { continue }
         conv.sources[index].normalize = norm
         let shape = images[2 * index].shape
@@ -44,9 +43,29 @@ public struct FuseNormalize: Pass {
     }
     return try copy.finished()
   }
+
+  /// Normalized images are not written.
+  public func prediction(for graph: Graph) -> Work? {
+    let uses = graph.useCounts()
+    return graph.nodes.flatMap { node in
+      ((node.op as? FusedConv)?.sources ?? []).indices.compactMap { index in
+        graph.normalization(of: index, node, uses).map { _, operands in
+          Work(bytes: graph.type(of: operands[0]).byteCount, ops: 1)
+        }
+      }
+    }.total
+  }
 }
 
 extension Graph {
+  /// The normalization that source `index` of a convolution can do itself.
+  fileprivate func normalization(of index: Int, _ node: Node, _ uses: [Int]) -> (Normalize, [ValueID])? {
+    guard let source = (node.op as? FusedConv)?.sources[index], source.upsample == nil, source.normalize == nil else {
+      return nil
+    }
+    return normalization(node.operands[2 * index], uses)
+  }
+
   /// The normalization that makes a value which nobody else reads, behind a change of shape that keeps samples and
   /// channels.
   fileprivate func normalization(_ id: ValueID, _ uses: [Int]) -> (Normalize, [ValueID])? {
