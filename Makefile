@@ -33,16 +33,10 @@ test: setup
 	  swift run -c release --package-path "$${package%/*}" $(examples); \
 	done
 
-# Times the components of Stable Diffusion 1.5 with random weights on every instruction set, in turns with PyTorch and
-# OpenVINO, which are installed into .venv.
-bench: $(release)/sd-bench .build/sd15-random-fp32.sdplan .build/sd15-random-bf16.sdplan .venv/installed
+# Times the components of Stable Diffusion 1.5 with random weights, in turns with OpenVINO and PyTorch. The first time it
+# downloads these (several GB) and takes 7 GB of disk for plans.
+bench: .build/sd15-fp32.sdplan .build/sd15-bf16.sdplan .venv/requirements.txt
 	$(release)/sd-bench $(filter %.sdplan,$^) --compare --peers ".venv/bin/python Tools/reference/peers.py"
-
-.venv/installed: Tools/reference/requirements.txt | setup
-	@Tools/setup python3-venv
-	python3 -m venv .venv
-	.venv/bin/pip install --quiet --requirement $<
-	@touch $@
 
 # Formats the Swift files and makes Documentation/Operations.md from the op files.
 format: setup
@@ -59,5 +53,12 @@ $(release)/%: FORCE | setup
 .build/shapes.sdplan: $(release)/sd-compile $(wildcard Examples/shapes/*.json Examples/shapes/*/*)
 	$(release)/sd-compile Examples/shapes --precision fp32 -o $@
 
-.build/sd15-random-%.sdplan: $(release)/sd-compile
+.build/sd15-%.sdplan: $(release)/sd-compile
 	$(release)/sd-compile --arch sd15 --random-weights 0 --precision $* -o $@
+
+# The packages of the scripts in Tools/reference; the copy of their list says that all of them are there.
+.venv/requirements.txt: Tools/reference/requirements.txt
+	@Tools/setup python3-venv
+	python3 -m venv .venv
+	.venv/bin/pip install --requirement $<
+	cp $< $@

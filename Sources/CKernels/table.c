@@ -24,7 +24,7 @@ CK_DECLARE(avx2);
 CK_DECLARE(avx512);
 extern ck_function ck_conv_bf16_avx512bf16, ck_conv_bf16_amx, ck_attention_bf16_avx512bf16, ck_attention_bf16_amx;
 static const struct ck_kernels avx2 = CK_TABLE(CK_AVX2, avx2, NULL, NULL);
-static const struct ck_kernels avx512 = 
+static const struct ck_kernels avx512 =
   CK_TABLE(CK_AVX512, avx512, ck_conv_bf16_avx512bf16, ck_attention_bf16_avx512bf16);
 static const struct ck_kernels amx = CK_TABLE(CK_AMX, avx512, ck_conv_bf16_amx, ck_attention_bf16_amx);
 #endif

@@ -1,6 +1,7 @@
 public import GraphIR
 
-/// Stores activations in 16 bits and multiplies 16-bit operands; sums, statistics and softmax stay in float32.
+/// Stores activations in 16 bits and multiplies 16-bit operands; sums and statistics stay in
+/// float32, and so do scores; probabilities are operands of a product.
 ///
 /// Activations are stored as they come in: inputs that change at every step count as 16 bits, all others as float32,
 /// and an op's result is stored as its first operand is. So the residual stream of a step is in 16 bits, that of

@@ -13,11 +13,7 @@ public struct Hoist: Sendable {
   public init() {}
 
   /// What does not depend on the step leaves it.
-  func prediction(for graph: Graph) -> Work? {
-    let rates = graph.rates()
-    let top = rates.max()
-    return zip(graph.costs(), rates).filter { $1 != top }.map(\.0).total
-  }
+  func prediction(for graph: Graph) -> Work? { graph.work(inStep: false) }
 
   /// The graphs that compute together what `graph` computes. The part of the highest rate is the step.
   ///

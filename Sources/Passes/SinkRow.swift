@@ -44,11 +44,7 @@ public struct SinkRow: Pass {
   }
 
   /// What runs at every step.
-  public func work(of graph: Graph) -> Work {
-    let rates = graph.rates()
-    let top = rates.max()
-    return zip(graph.costs(), rates).filter { $1 == top }.map(\.0).total
-  }
+  public func work(of graph: Graph) -> Work { graph.work(inStep: true) }
 
   /// What is done with a row leaves the step; of its results only those are selected that the step reads.
   public func prediction(for graph: Graph) -> Work? {

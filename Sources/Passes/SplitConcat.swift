@@ -76,20 +76,13 @@ extension SplitConcat {
       default: false
       }
     }
-    let parts = { (id: NodeID) -> [ValueID] in
-      let node = graph[id]
-      guard let concat = node.op as? Concat, concat.axis == node.types[0].rank - 1, node.operands.count > 1 else {
-        return []
-      }
-      return node.operands
-    }
     // A part's own statistics may be there already: a skip connection's, from where it was normalized first.
     var known = Set(graph.nodes.filter { $0.op is ChannelStatistics }.map { $0.operands[0] })
     var saved = Work()
     for id in graph.ids {
       let (node, cost) = (graph[id], costs[id.index].written)
-      if isRead[id.index], !parts(id).isEmpty { saved = saved + cost }
-      guard let x = node.operands.first.map({ parts($0.node) }), !x.isEmpty else { continue }
+      if isRead[id.index], graph.joinedChannels(of: id) != nil { saved = saved + cost }
+      guard let x = node.operands.first.flatMap({ graph.joinedChannels(of: $0.node) }) else { continue }
       switch node.op {
       case is ChannelStatistics:
         // What was written at once is the join now.
@@ -109,11 +102,18 @@ extension SplitConcat {
 extension Value {
   /// What this value joins along its last axis, when it is a concatenation of channels.
   fileprivate var joinedChannels: [Value]? {
-    let node = builder.graph[id.node]
-    guard let concat = node.op as? Concat, concat.axis == type.rank - 1, node.operands.count > 1 else {
+    builder.graph.joinedChannels(of: id.node).map { $0.map(builder.value) }
+  }
+}
+
+extension Graph {
+  /// What a node joins along the last axis, when it is a concatenation of channels.
+  fileprivate func joinedChannels(of id: NodeID) -> [ValueID]? {
+    let node = self[id]
+    guard let concat = node.op as? Concat, concat.axis == node.types[0].rank - 1, node.operands.count > 1 else {
       return nil
     }
-    return node.operands.map { builder.value($0) }
+    return node.operands
   }
 }
 

@@ -56,6 +56,13 @@ extension Graph {
   /// What one run of the graph takes.
   package var work: Work { costs().total }
 
+  /// What a run takes of the nodes of the highest rate, the step, or of all lower ones.
+  func work(inStep: Bool) -> Work {
+    let rates = rates()
+    let top = rates.max()
+    return zip(costs(), rates).filter { ($1 == top) == inStep }.map(\.0).total
+  }
+
   /// Whether a node is another look at its operand.
   func isView(_ node: Node) -> Bool { node.op is Reshape || node.op is Slice }
 

@@ -110,4 +110,6 @@ package struct Program: Sendable {
   package var scratchBytes: Int { steps.reduce(0) { max($0, $1.kernel.scratchBytes) } }
   /// Floating-point operations of one run.
   package var flops: Int { steps.reduce(0) { saturatingSum($0, $1.flops) } }
+  /// Bytes that the steps of one run must read and write.
+  package var bytes: Int { steps.reduce(0) { saturatingSum($0, $1.bytes) } }
 }

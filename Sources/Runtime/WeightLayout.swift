@@ -1,7 +1,7 @@
 import CKernels
 package import GraphIR
 
-/// How a weight lies in memory: a permutation of its elements, plus zero padding, that depends on its shape only.
+/// How a weight lies in memory: a permutation of its elements, plus zero padding, that depends on its type only.
 package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   /// As in the checkpoint.
   case dense

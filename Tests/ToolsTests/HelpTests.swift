@@ -23,7 +23,8 @@ struct HelpTests {
     (
       "sd-bench",
       [
-        "<plan> ...", "--component", "--runs", "--threads", "--json", "--compare", "--peers", "--version", "-h, --help",
+        "<plan>", "--component", "--runs", "--threads", "--json", "--compare", "--peers", "--stress", "--version",
+        "-h, --help",
       ]
     ),
   ])

@@ -56,8 +56,13 @@ struct ParsingTests {
 
   @Test func benchDefaults() throws {
     let bench = try SDBench.parse(["x"])
-    #expect(bench.plan == ["x"] && bench.component == nil && bench.runs == 5 && bench.threads == nil)
-    #expect(!bench.json && !bench.compare)
+    #expect(bench.plans == ["x"] && bench.component == nil && bench.runs == 5 && bench.threads == nil)
+    #expect(!bench.json && !bench.compare && bench.peers == nil && bench.stress == nil)
+  }
+
+  @Test func benchOptions() throws {
+    let bench = try SDBench.parse(["x", "y", "--compare", "--peers", "python3 'a b.py'", "--stress", "9"])
+    #expect(bench.plans == ["x", "y"] && bench.compare && bench.peers == "python3 'a b.py'" && bench.stress == 9)
   }
 
   @Test func seeds() throws {

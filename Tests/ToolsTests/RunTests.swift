@@ -245,45 +245,7 @@ struct RunTests {
     }
     #expect(try #require(report?["calibrated_tflops"] as? Double) > 0)
     #expect(try #require(report?["peak_rss_bytes"] as? Int) > 1 << 20)
-    #expect(components.allSatisfy { ($0["bytes"] as? Int ?? 0) > 0 && $0["ratio"] == nil })
     let text = try ToolProcess.run("sd-bench", plan, "--component", "unet", "--runs", "1")
-    #expect(text.output.contains(#/\nunet +\w+ +\d/#))
-  }
-
-  /// Programs of a few lines in the place of the peers: one that answers, one that dies at its second run.
-  @Test func peers() throws {
-    try withTemporaryFolder { folder in
-      let peer = "\(folder)/peer"
-      let script = """
-        #!/bin/sh
-        case $1 in nobody) exit 1 ;; esac
-        echo '{"ready": true}'
-        runs=0
-        while read -r line; do
-          runs=$((runs + 1))
-          if [ "$1" = torch ] && [ $runs = 2 ]; then exit 1; fi
-          echo '{"seconds": 2.5}'
-        done
-        """
-      try Data(script.utf8).write(to: URL(filePath: peer))
-      let bench = { (command: String) in
-        let outcome = try ToolProcess.run(
-          "sd-bench", self.plan, "--component", "unet", "--runs", "2", "--compare", "--json", "--peers", command)
-        #expect(outcome.status == 0 && outcome.errors == "")
-        let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
-        return try #require(report)
-      }
-      let report = try bench("sh \(peer)")
-      let rows = try #require(report["components"] as? [[String: Any]])
-      let openvino = try #require(rows.first { $0["program"] as? String == "openvino" })
-      #expect(openvino["median_s"] as? Double == 2.5 && openvino["ratio"] is Double && openvino["bytes"] == nil)
-      #expect(!rows.contains { $0["program"] as? String == "torch" })
-      #expect(report["missing"] as? [String] == ["unet: torch has ended without an answer"])
-      #expect(
-        try bench("sh \(peer) nobody")["missing"] as? [String]
-          == ["openvino", "torch"].map { "unet: \($0) has ended without an answer" })
-      let chatter = try #require(try bench("echo hello")["missing"] as? [String])
-      #expect(chatter.count == 2 && chatter[0].hasPrefix("unet: openvino answers 'hello openvino unet fp32 --size "))
-    }
+    #expect(text.output.contains(#/\nunet +[a-z]+[0-9]* +\d/#))
   }
 }

@@ -112,7 +112,6 @@ struct UsageTests {
 
   @Test(arguments: [
     (["--runs", "0"], "runs must be in 1 ... 10000, they are 0"),
-    (["--peers", "peers.py"], "--peers is a part of --compare"),
     (["--threads", "-1"], "Missing value for '--threads <threads>'"),
     (
       ["--component", "vae"],
@@ -123,6 +122,17 @@ struct UsageTests {
     let outcome = try ToolProcess("sd-bench", [MicroModel.sd15.plan()] + arguments).wait()
     #expect(outcome.status == 2)
     #expect(outcome.errors.hasPrefix("sd-bench: \(message)\n"), "\(outcome.errors)")
+  }
+
+  @Test(arguments: [
+    (["x", "--peers", "true"], "--peers needs --compare"),
+    (["--stress", "0"], "--stress takes 1 ... 86400 seconds, not 0"),
+    (["--stress", "86401"], "--stress takes 1 ... 86400 seconds, not 86401"),
+    (["x", "--stress", "1"], "--stress takes no plan, it got 'x'"),
+    (["--stress", "1", "--threads", "0"], "threads must be in 1 ... 1024 with --stress, they are 0"),
+  ])
+  func benchWithoutPlan(arguments: [String], message: String) throws {
+    try expectRefusal("sd-bench", arguments, 2, message)
   }
 
   /// What the argument parser itself refuses also exits with 2, not with its own 64.

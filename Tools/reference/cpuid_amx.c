@@ -1,69 +1,74 @@
-// Answers for CPUID leaves 1DH and 1EH, which describe the tiles of AMX, where a virtual machine leaves them empty.
+// Answers for CPUID where a virtual machine does not: makes oneDNN, and so PyTorch and OpenVINO, find the tiles of AMX.
 //
-//     cc -O1 -shared -fPIC cpuid_amx.c -o cpuid_amx.so && LD_PRELOAD=./cpuid_amx.so python3 peers.py ...
+//     cc -O2 -shared -fPIC cpuid_amx.c -o cpuid_amx.so && LD_PRELOAD=$PWD/cpuid_amx.so python3 ...
 //
-// oneDNN, the library under PyTorch and OpenVINO, reads the shape of its tiles there. Of an empty leaf it makes a
-// configuration without tiles, and its first tile instruction ends the process. So CPUID is made to fault in this
-// process; the handler executes it, puts in what the architecture defines (palette 1: 8 tiles of 16 rows by 64 bytes,
-// 16 by 64 bytes a product) and goes on behind it. Where the system cannot make CPUID fault nothing changes.
+// Some hypervisors let tiles through but answer zero for CPUID leaves 1DH and 1EH, which say how large tiles are. oneDNN
+// believes them, configures a palette without tiles and dies at its first tile instruction. Linux can make CPUID itself
+// fault (arch_prctl ARCH_SET_CPUID); the handler below then runs the instruction in the program's place and fills in
+// the two leaves, whose values are the same on every processor with AMX.
+//
+// Nothing happens where the leaves are right already, or where the processor or the hypervisor cannot fault. peers.py
+// compiles and preloads it, and only where there is AMX.
 #define _GNU_SOURCE
-#include <asm/prctl.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#ifndef ARCH_SET_CPUID
-#define ARCH_SET_CPUID 0x1012
-#endif
-#ifndef ARCH_REQ_XCOMP_PERM
-#define ARCH_REQ_XCOMP_PERM 0x1023
-#endif
-
 struct registers {
-  uint32_t a, b, c, d;
+  unsigned a, b, c, d;
 };
 
-static long cpuid_runs(int yes) { return syscall(SYS_arch_prctl, ARCH_SET_CPUID, yes); }
-
-static struct registers cpuid(uint32_t leaf, uint32_t subleaf) {
+static struct registers cpuid(unsigned leaf, unsigned subleaf) {
   struct registers r;
   __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
   return r;
 }
 
-static struct registers answer(uint32_t leaf, uint32_t subleaf) {
-  if (leaf == 0x1d && subleaf == 0) return (struct registers){.a = 1};
-  if (leaf == 0x1d && subleaf == 1) return (struct registers){.a = 1024 << 16 | 8192, .b = 8 << 16 | 64, .c = 16};
-  if (leaf == 0x1e && subleaf == 0) return (struct registers){.b = 64 << 8 | 16};
-  cpuid_runs(1);
-  const struct registers r = cpuid(leaf, subleaf);
-  cpuid_runs(0);
-  return r;
+/// Whether CPUID runs or faults, in this thread and in those that it starts; false when that cannot be chosen.
+static bool let_cpuid_run(bool runs) {
+  enum { ARCH_SET_CPUID = 0x1012 };
+  return syscall(SYS_arch_prctl, ARCH_SET_CPUID, runs) == 0;
 }
 
-static void on_fault(int signal, siginfo_t *info, void *context) {
+/// What the processor answers, with the leaves of AMX filled in (Intel SDM volume 2, CPUID).
+static struct registers answer(unsigned leaf, unsigned subleaf) {
+  const unsigned palettes = 1;
+  const unsigned tile_bytes = 1024, row_bytes = 64, tiles = 8, rows = 16;
+  const unsigned most_k = 16, most_n_bytes = 64;
+  if (leaf == 0x1D && subleaf == 0) return (struct registers){.a = palettes};
+  if (leaf == 0x1D && subleaf == 1) {
+    return (struct registers){.a = tile_bytes << 16 | tiles * tile_bytes, .b = tiles << 16 | row_bytes, .c = rows};
+  }
+  if (leaf == 0x1E && subleaf == 0) return (struct registers){.b = most_n_bytes << 8 | most_k};
+  return cpuid(leaf, subleaf);
+}
+
+static void on_fault(int signal_number, siginfo_t *info, void *context) {
   (void)info;
-  greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
-  const uint8_t *code = (const uint8_t *)r[REG_RIP];
-  if (code[0] != 0x0f || code[1] != 0xa2) {
-    // A fault of its own: the next one, at the same instruction, is not caught.
-    struct sigaction plain = {.sa_handler = SIG_DFL};
-    sigaction(signal, &plain, NULL);
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  const unsigned char *code = (const unsigned char *)registers[REG_RIP];
+  if (code[0] != 0x0F || code[1] != 0xA2) {
+    // Not CPUID: a fault of the program's own, which happens again when this returns and is fatal then.
+    signal(signal_number, SIG_DFL);
     return;
   }
-  const struct registers x = answer((uint32_t)r[REG_RAX], (uint32_t)r[REG_RCX]);
-  r[REG_RAX] = x.a, r[REG_RBX] = x.b, r[REG_RCX] = x.c, r[REG_RDX] = x.d;
-  r[REG_RIP] += 2;
+  let_cpuid_run(true);
+  const struct registers r = answer((unsigned)registers[REG_RAX], (unsigned)registers[REG_RCX]);
+  let_cpuid_run(false);
+  registers[REG_RAX] = r.a;
+  registers[REG_RBX] = r.b;
+  registers[REG_RCX] = r.c;
+  registers[REG_RDX] = r.d;
+  registers[REG_RIP] += 2;
 }
 
-__attribute__((constructor)) static void begin(void) {
-  const long tile_data = 18;
-  if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, tile_data) != 0) return;
-  const struct registers tiles = cpuid(0x1d, 1);
-  if (tiles.a != 0) return;
-  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-  sigaction(SIGSEGV, &action, NULL);
-  cpuid_runs(0);
+__attribute__((constructor)) static void start(void) {
+  const bool has_tiles = cpuid(7, 0).d & 1u << 24;
+  if (!has_tiles || cpuid(0x1D, 1).c != 0) return;
+  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+  struct sigaction before;
+  sigaction(SIGSEGV, &action, &before);
+  if (!let_cpuid_run(false)) sigaction(SIGSEGV, &before, NULL);
 }

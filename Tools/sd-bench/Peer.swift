@@ -1,70 +1,160 @@
+import DiffusionModels
 import Foundation
 import GraphIR
+import GraphRuntime
 
-/// Another program that computes the same, behind a pipe: it says that it is ready, and answers each line with the
-/// seconds of a run (`Tools/reference/peers.py --serve`).
+/// Another program that does the same work, as a child process that is told when to run.
+///
+/// It prints `{"ready": true}` when it is warm, `{"seconds": …}` for every line that it reads, and `{"peak_rss": …}` at
+/// the end of its input: `Tools/reference/peers.py --serve`.
 final class Peer {
-  /// What it is called in tables.
+  /// What it is called.
   let name: String
   private let process = Process()
-  private let (input, output) = (Pipe(), Pipe())
-  private var rest: [UInt8] = []
+  private let input = Pipe()
+  private var output: Stream
+  private var errors: Stream
+  /// Seconds that it may be silent.
+  private static let patience = 3_600.0
 
-  private struct Answer: Decodable {
-    var ready: Bool?
-    var seconds: Double?
-  }
-
-  /// Starts `command name component precision --size … --threads … --serve` through the shell and waits until it is
-  /// ready.
+  /// Starts a command, which is read as a shell reads it, with more arguments.
   ///
-  /// - Throws: `SDError` (incompatible) when it cannot be started or ends before it is ready.
-  init(_ name: String, command: String, arguments: [String]) throws(SDError) {
+  /// - Throws: `SDError` (device) when there is no shell.
+  init(_ name: String, command: String, _ arguments: [String]) throws(SDError) {
     self.name = name
-    let words = ([name] + arguments + ["--serve"]).joined(separator: " ")
+    // Writing to a peer that has died is an error to report, not a reason to die as well.
+    signal(SIGPIPE, SIG_IGN)
+    let (output, errors) = (Pipe(), Pipe())
+    self.output = Stream(output)
+    self.errors = Stream(errors)
     process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", "exec \(command) \(words)"]
-    process.standardInput = input
-    process.standardOutput = output
-    // What frameworks say while they load is no part of a table.
-    process.standardError = FileHandle.nullDevice
-    do { try process.run() } catch { throw SDError(.incompatible, "\(name) cannot be started: \(error)") }
-    guard try answer().ready == true else { throw SDError(.incompatible, "\(name) did not say that it is ready") }
+    process.arguments = ["-c", "exec \(command) \"$@\"", "sh"] + arguments
+    (process.standardInput, process.standardOutput, process.standardError) = (input, output, errors)
+    do {
+      try process.run()
+    } catch {
+      throw SDError(.device, "it cannot be started: \(error.localizedDescription)")
+    }
   }
 
-  /// Seconds of one run.
+  deinit {
+    try? input.fileHandleForWriting.close()
+    kill()
+  }
+
+  /// Waits until it is warm.
   ///
-  /// - Throws: `SDError` (incompatible) when the program has ended or says something else.
+  /// - Throws: `SDError` (device) with the reason when it will never be.
+  func waitUntilReady() throws(SDError) {
+    guard try reply().ready == true else { throw SDError(.device, "it does not say that it is ready") }
+  }
+
+  /// Lets it run once; returns the seconds that it took.
+  ///
+  /// - Throws: `SDError` (device) with the reason when it did not.
   func run() throws(SDError) -> Double {
-    do { try input.fileHandleForWriting.write(contentsOf: Data([0x0A])) } catch {
-      throw SDError(.incompatible, "\(name) has ended")
-    }
-    guard let seconds = try answer().seconds, seconds > 0, seconds.isFinite else {
-      throw SDError(.incompatible, "\(name) did not say how long it took")
+    guard write(input.fileHandleForWriting.fileDescriptor, "\n", 1) == 1 else { throw death() }
+    guard let seconds = try reply().seconds, seconds.isFinite, seconds >= 0 else {
+      throw SDError(.device, "it does not say how long a run took")
     }
     return seconds
   }
 
-  /// Ends the program, whose memory the next one may need.
-  deinit {
+  /// Ends it; returns the most memory that it had, in bytes.
+  ///
+  /// - Throws: `SDError` (device) with the reason when it does not say so.
+  func finish() throws(SDError) -> Int {
     try? input.fileHandleForWriting.close()
-    process.terminate()
-    process.waitUntilExit()
+    guard let bytes = try reply().peakRSS else { throw SDError(.device, "it does not say how much memory it took") }
+    return bytes
   }
 
-  private func answer() throws(SDError) -> Answer {
-    while true {
-      if let end = rest.firstIndex(of: 0x0A) {
-        let line = Data(rest[..<end])
-        rest.removeSubrange(...end)
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else {
-          throw SDError(.incompatible, "\(name) answers '\(String(decoding: line.prefix(80), as: UTF8.self))'")
-        }
-        return answer
-      }
-      let more = output.fileHandleForReading.availableData
-      guard !more.isEmpty else { throw SDError(.incompatible, "\(name) has ended without an answer") }
-      rest += more
+  private struct Reply: Decodable {
+    var ready: Bool?
+    var seconds: Double?
+    var peakRSS: Int?
+
+    enum CodingKeys: String, CodingKey {
+      case ready, seconds
+      case peakRSS = "peak_rss"
     }
+  }
+
+  private func reply() throws(SDError) -> Reply {
+    let line = try line()
+    do {
+      return try JSONDecoder().decode(Reply.self, from: Data(line.utf8))
+    } catch {
+      throw SDError(.device, "it answers '\(line.prefix(80))', which is not one of the JSON objects of a peer")
+    }
+  }
+
+  private func line() throws(SDError) -> String {
+    let end = Profile.now() + Peer.patience
+    while Profile.now() < end {
+      if let line = output.takeLine() { return line }
+      // Looked at five times a second, because a signal only sets a flag.
+      if let stop = Interruption.error { throw stop }
+      receive(milliseconds: 200)
+      if output.isClosed, output.bytes.isEmpty { throw death() }
+    }
+    throw SDError(.device, "it says nothing for \(Int(Peer.patience)) s")
+  }
+
+  /// Takes what it has written, if it writes something in that time.
+  private func receive(milliseconds: Int32) {
+    var polled = [output, errors].map {
+      pollfd(fd: $0.isClosed ? -1 : $0.descriptor, events: Int16(POLLIN), revents: 0)
+    }
+    guard poll(&polled, 2, milliseconds) > 0 else { return }
+    if polled[0].revents != 0 { output.receive() }
+    if polled[1].revents != 0 { errors.receive() }
+  }
+
+  /// Why it has closed its output: how it ended, and its last words.
+  private func death() -> SDError {
+    let end = Profile.now() + 5
+    while process.isRunning || !errors.isClosed, Profile.now() < end { receive(milliseconds: 20) }
+    let lines = String(decoding: errors.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+    let words = lines.last { !$0.allSatisfy(\.isWhitespace) }.map { ": \($0.prefix(200))" } ?? ""
+    if process.isRunning { return SDError(.device, "it closed its output\(words)") }
+    let how = process.terminationReason == .uncaughtSignal ? "was killed by signal" : "ended with code"
+    return SDError(.device, "it \(how) \(process.terminationStatus)\(words)")
+  }
+
+  private func kill() {
+    if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+  }
+
+  /// One end of a pipe and what came out of it.
+  private struct Stream {
+    private let pipe: Pipe
+    private(set) var bytes: [UInt8] = []
+    private(set) var isClosed = false
+
+    private static let limit = 1 << 16
+
+    init(_ pipe: Pipe) { self.pipe = pipe }
+
+    var descriptor: Int32 { pipe.fileHandleForReading.fileDescriptor }
+
+    mutating func receive() {
+      var buffer = [UInt8](repeating: 0, count: 1 << 12)
+      let count = read(descriptor, &buffer, buffer.count)
+      if count > 0 { bytes += buffer[..<count] } else if count == 0 || errno != EINTR { isClosed = true }
+      // Of a text without end only the end is kept.
+      if bytes.count > 2 * Stream.limit { bytes.removeFirst(bytes.count - Stream.limit) }
+    }
+
+    /// The next whole line; what is left when nothing more will come, and what is too long for a line, count as one.
+    mutating func takeLine() -> String? {
+      let newline = UInt8(ascii: "\n")
+      guard let end = bytes.firstIndex(of: newline) ?? rest else { return nil }
+      let line = String(decoding: bytes[..<end], as: UTF8.self)
+      bytes.removeFirst(Swift.min(end + 1, bytes.count))
+      return line
+    }
+
+    private var rest: Int? { (isClosed && !bytes.isEmpty) || bytes.count > Stream.limit ? bytes.count : nil }
   }
 }

@@ -1,80 +1,127 @@
 import DiffusionModels
 import GraphIR
+import GraphPasses
+import ToolSupport
 
-/// What is printed for one plan.
-struct Report: Encodable {
-  /// One program on one component.
+/// The measurements of a plan, as a table for people and as lines of JSON for programs.
+struct Report {
+  var plan: String
+  var info: PlanInfo
+  var threads: Int
+  /// For every component a row of the best instruction set, then the others, then the peers.
+  var rows: [[Measurement]]
+
+  /// One table.
+  var text: String {
+    var lines = [
+      "\(plan): \(info.model), \(info.precision.rawValue), \(threads) thread\(threads == 1 ? "" : "s")",
+      Report.line("component", "by", ["median s", "min s", "max s", "TFLOP/s", "% of peak", "GB", "MiB", "ours/its"]),
+    ]
+    for rows in rows {
+      for (index, row) in rows.enumerated() {
+        lines.append(Report.line(index == 0 ? row.component.rawValue : "", row))
+      }
+    }
+    let best = rows.compactMap(\.first)
+    let peak = best.map(\.peakFLOPS).max() ?? 0
+    lines.append(
+      "peak \(decimal(peak / 1e12, 3)) TFLOP/s measured, memory \(Report.mebi(best.compactMap(\.memory).max() ?? 0)) MiB"
+    )
+    return lines.joined(separator: "\n")
+  }
+
+  /// A line for each instruction set; that of the best one has the peers.
+  func json() throws(SDError) -> [String] {
+    var lines: [String] = []
+    for name in rows.first?.filter({ $0.bytes != nil }).map(\.name) ?? [] {
+      let own = rows.flatMap { $0.filter { $0.name == name } }
+      let peers = lines.isEmpty ? rows.flatMap { $0.filter { $0.bytes == nil } } : []
+      lines.append(
+        try Line(
+          plan: plan, model: info.model, precision: info.precision.rawValue, threads: threads, cpu: name,
+          components: own.map(Line.Row.init), peers: peers.isEmpty ? nil : peers.map(Line.Row.init),
+          calibratedTFLOPS: (own.map(\.peakFLOPS).max() ?? 0) / 1e12,
+          peakRSS: rows.compactMap { $0.first?.memory }.max() ?? 0
+        ).json())
+    }
+    return lines
+  }
+
+  private static func line(_ component: String, _ row: Measurement) -> String {
+    if let failure = row.failure { return "\(left(component, 13))\(left(row.name, 9))  not measured: \(failure)" }
+    return line(
+      component, row.name,
+      [
+        decimal(row.timings.median, 4), decimal(row.timings.min, 4), decimal(row.timings.max, 4),
+        decimal(row.flopsPerSecond / 1e12, 3), decimal(100 * row.peakFraction, 1),
+        row.bytes.map { decimal(Double($0) / 1e9, 3) } ?? "", row.memory.map(mebi) ?? "",
+        row.ratio.map { decimal($0, 2) } ?? "",
+      ])
+  }
+
+  private static func line(_ component: String, _ name: String, _ cells: [String]) -> String {
+    let text = left(component, 13) + left(name, 9) + cells.map { right($0, 10) }.joined()
+    return String(text.reversed().drop { $0 == " " }.reversed())
+  }
+
+  private static func mebi(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 0) }
+
+  private static func left(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+
+  private static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+}
+
+/// What a program reads.
+private struct Line: Encodable {
   struct Row: Encodable {
     var name: String
-    /// The instruction set, or the peer.
-    var program: String
-    var median: Double
-    var min: Double
-    var max: Double
-    var tflops: Double
-    var peakFraction: Double
-    /// Bytes that the kernels read and write; none are known of a peer.
+    var peer: String?
+    var median: Double?
+    var min: Double?
+    var max: Double?
+    var tflops: Double?
+    var peakFraction: Double?
     var bytes: Int?
-    /// The best level's median divided by this program's.
+    var peakRSS: Int?
     var ratio: Double?
+    var failure: String?
 
-    init(_ name: String, _ program: String, seconds: [Double], flops: Int, bytes: Int?, peak: Double) {
-      (self.name, self.program, self.bytes) = (name, program, bytes)
-      let sorted = seconds.sorted()
-      let middle = sorted.count / 2
-      median = sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-      (min, max) = (sorted[0], sorted[sorted.count - 1])
-      tflops = Double(flops) / Swift.max(median, 1e-9) / 1e12
-      peakFraction = tflops * 1e12 / Swift.max(peak, 1)
+    init(_ row: Measurement) {
+      name = row.component.rawValue
+      peer = row.bytes == nil ? row.name : nil
+      (bytes, peakRSS, ratio, failure) = (row.bytes, row.memory, row.ratio, row.failure)
+      guard failure == nil else { return }
+      (median, min, max) = (row.timings.median, row.timings.min, row.timings.max)
+      (tflops, peakFraction) = (row.flopsPerSecond / 1e12, row.peakFraction)
     }
 
     enum CodingKeys: String, CodingKey {
-      case name, program, tflops, bytes, ratio
+      case name, peer, tflops, bytes, ratio, failure
       case median = "median_s"
       case min = "min_s"
       case max = "max_s"
       case peakFraction = "peak_fraction"
+      case peakRSS = "peak_rss_bytes"
     }
   }
 
   var plan: String
+  var model: String
   var precision: String
-  /// The best level that was timed.
+  var threads: Int
   var cpu: String
-  var components: [Row] = []
-  /// Peers that could not be timed, and why.
-  var missing: [String] = []
-  var calibratedTFLOPS = 0.0
-  var peakRSS = 0
+  var components: [Row]
+  var peers: [Row]?
+  var calibratedTFLOPS: Double
+  var peakRSS: Int
 
   enum CodingKeys: String, CodingKey {
-    case plan, precision, cpu, components, missing
+    case plan, model, precision, threads, cpu, components, peers
     case calibratedTFLOPS = "calibrated_tflops"
     case peakRSS = "peak_rss_bytes"
-  }
-
-  var text: String {
-    let titles = ["median s", "min s", "max s", "TFLOP/s", "% of peak", "MiB moved", "best/this"]
-    var lines = [
-      "\(plan), \(precision)", pad("component", 13) + pad("program", 10) + titles.map { left($0, 10) }.joined(),
-    ]
-    for row in components {
-      let numbers = [
-        decimal(row.median, 4), decimal(row.min, 4), decimal(row.max, 4), decimal(row.tflops, 3),
-        decimal(100 * row.peakFraction, 1), row.bytes.map(mebi) ?? "", row.ratio.map { decimal($0, 2) } ?? "",
-      ]
-      lines.append(pad(row.name, 13) + pad(row.program, 10) + numbers.map { left($0, 10) }.joined())
-    }
-    lines += missing
-    lines.append("peak \(decimal(calibratedTFLOPS, 3)) TFLOP/s measured, memory \(mebi(peakRSS)) MiB")
-    return lines.joined(separator: "\n")
-  }
-
-  private func mebi(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 0) }
-  private func left(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: Swift.max(0, width - text.count)) + text
-  }
-  private func pad(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: Swift.max(0, width - text.count))
   }
 }

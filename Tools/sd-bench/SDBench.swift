@@ -1,8 +1,6 @@
 import ArgumentParser
 import DiffusionModels
-import Foundation
 import GraphIR
-import GraphPasses
 import GraphRuntime
 import ToolSupport
 
@@ -15,21 +13,26 @@ enum Main {
 struct SDBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sd-bench",
-    abstract: "Times the components of plans against this machine's measured peak, and against other programs.",
+    abstract: "Times the components of plans against this machine's measured peak.",
     discussion: """
       A run is what the pipeline does once: a prompt (text_encoder), a guided step (unet), a picture (vae_decoder,
       vae_encoder). FLOPs are those of the declared graph, unpadded, before any rewrite. The peak is measured at the
-      same time: a loop of independent multiply-adds on every thread, of bf16 pairs for a plan in bf16 where the
-      processor has them. Programs that are compared run in turns, one run each, with a pause between them.
+      same time: a loop of independent multiply-adds on every thread, of bfloat16 in a plan of bf16 where the processor
+      multiplies that. GB is what the kernels of a run read and write, weights and activations; MiB the most memory
+      that the process had. In a comparison all take turns, one run each, and ours/its is the time of the first row
+      divided by that of the other: below 1 this program's best is faster.
 
         sd-bench sd15.sdplan
         sd-bench sd15.sdplan --component unet --runs 9 --json
-        sd-bench fp32.sdplan bf16.sdplan --compare --peers "python3 Tools/reference/peers.py"
+        sd-bench fp32.sdplan bf16.sdplan --compare --peers ".venv/bin/python Tools/reference/peers.py"
+        sd-bench --stress 60
+
+      The peers run Stable Diffusion 1.5's unet and vae_decoder; plans of fp16 are not compared with them.
       """,
     version: PlanInfo.version)
 
-  @Argument(help: "The plan files.")
-  var plan: [String]
+  @Argument(help: ArgumentHelp("The plan files.", valueName: "plan"))
+  var plans: [String] = []
 
   @Option(help: "Time one component: text_encoder, unet, vae_decoder, vae_encoder.")
   var component: String?
@@ -40,116 +43,93 @@ struct SDBench: ParsableCommand {
   @Option(help: "Threads. (default: one for every processor)")
   var threads: Int?
 
-  @Flag(help: "Print one line of JSON a plan.")
+  @Flag(help: "Print one line of JSON for each plan, with --compare one for each instruction set.")
   var json = false
 
-  @Flag(help: "Also time the lower instruction sets of this processor down to avx2, and the peers.")
+  @Flag(help: "Also time the lower instruction sets of this processor, in turns.")
   var compare = false
 
-  @Option(help: "With --compare: the command that times openvino and torch (Tools/reference/peers.py).")
+  @Option(help: ArgumentHelp("With --compare: the command that runs OpenVINO and PyTorch.", valueName: "command"))
   var peers: String?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Instead of timing plans: multiply on four times as many threads for so long, and look for results that a switch \
+      of threads has changed.
+      """, valueName: "seconds"))
+  var stress: Int?
+
   mutating func run() throws {
+    if let stress { return try run(stress: stress) }
+    guard !plans.isEmpty else { throw ValidationError("Missing expected argument '<plan> ...'") }
     guard (1...10_000).contains(runs) else {
       throw SDError(.usage, "runs must be in 1 ... 10000, they are \(runs)")
     }
-    if peers != nil, !compare { throw SDError(.usage, "--peers is a part of --compare") }
-    // A peer that ends is one that does not answer.
-    signal(SIGPIPE, SIG_IGN)
-    for (index, path) in plan.enumerated() {
-      let report = try report(path)
-      print(json ? try report.json() : (index > 0 ? "\n" : "") + report.text)
+    guard compare || peers == nil else { throw SDError(.usage, "--peers needs --compare") }
+    for (index, plan) in plans.enumerated() {
+      let report = try measure(plan)
+      if json {
+        for line in try report.json() { print(line) }
+      } else {
+        print(index == 0 ? report.text : "\n" + report.text)
+      }
     }
   }
 
-  private func report(_ path: String) throws(SDError) -> Report {
-    var models: [(cpu: CPU, model: CompiledModel)] = []
+  private func measure(_ plan: String) throws(SDError) -> Report {
     let best = try Debug.cpu()
-    let lower = compare ? CPU.all.filter { $0.level < best.level && $0.level >= .avx2 } : []
-    for cpu in [best] + lower.reversed() {
-      var options = CompiledModel.Options()
-      (options.threads, options.cpu) = (threads, cpu)
-      models.append((cpu, try CompiledModel(plan: path, options)))
-    }
-    let info = models[0].model.info
-    var report = Report(plan: path, precision: info.precision.rawValue, cpu: best.level.rawValue)
-    let components = try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? info.components
-    for component in components { try time(component, models, &report) }
-    report.peakRSS = ProcessMemory.peakBytes
+    // Each level once, as strong as the processor has it.
+    let lower = compare ? CPU.Level.allCases.reversed().filter { $0 < best.level }.compactMap { try? CPU($0) } : []
+    let contest = Contest(plan: plan, cpus: [best] + lower, threads: threads, runs: runs, peers: peers)
+    let model = try contest.open(best)
+    let components =
+      try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
+    var report = Report(plan: plan, info: model.info, threads: model.threads, rows: [])
+    for component in components { report.rows.append(try contest.measure(component)) }
     return report
   }
 
-  /// Times a component on every level and with every peer, in turns.
-  private func time(
-    _ component: Component, _ models: [(cpu: CPU, model: CompiledModel)], _ report: inout Report
-  ) throws(SDError) {
-    var programs: [Contestant] = []
-    var flops = 0
-    for (cpu, model) in models {
-      let benchmark = try Benchmark(model, component)
-      flops = benchmark.flops
-      programs.append(
-        Contestant(
-          name: cpu.level.rawValue, bytes: benchmark.bytes, peak: model.measuredPeakFLOPS(), run: benchmark.run))
+  private func run(stress seconds: Int) throws(SDError) {
+    guard plans.isEmpty else { throw SDError(.usage, "--stress takes no plan, it got '\(plans[0])'") }
+    guard (1...86_400).contains(seconds) else {
+      throw SDError(.usage, "--stress takes 1 ... 86400 seconds, not \(seconds)")
     }
-    for peer in startPeers(component, models[0].model, &report) {
-      programs.append(Contestant(name: peer.name, peak: programs[0].peak, run: peer.run))
+    if let threads, !(1...1024).contains(threads) {
+      throw SDError(.usage, "threads must be in 1 ... 1024 with --stress, they are \(threads)")
     }
-    for _ in 0..<runs {
-      for index in programs.indices.reversed() {
-        // Threads of the program before may still spin.
-        if programs.count > 1 { Thread.sleep(forTimeInterval: 0.5) }
-        do throws(SDError) {
-          programs[index].seconds.append(try programs[index].run())
-        } catch {
-          guard index >= models.count else { throw error }
-          report.missing.append("\(component.rawValue): \(error.message)")
-          programs.remove(at: index)
-        }
-      }
-    }
-    for index in programs.indices {
-      let model = models[index < models.count ? index : 0].model
-      programs[index].peak = max(programs[index].peak, model.measuredPeakFLOPS())
-    }
-    report.calibratedTFLOPS = max(report.calibratedTFLOPS, programs[0].peak / 1e12)
-    let rows = programs.map {
-      Report.Row(component.rawValue, $0.name, seconds: $0.seconds, flops: flops, bytes: $0.bytes, peak: $0.peak)
-    }
-    for (index, var row) in rows.enumerated() {
-      if index > 0 { row.ratio = rows[0].median / max(row.median, 1e-9) }
-      report.components.append(row)
-    }
-  }
-
-  /// The peers that compute this component in the plan's precision; one that does not start is noted.
-  private func startPeers(
-    _ component: Component, _ model: CompiledModel, _ report: inout Report
-  ) -> [Peer] {
-    guard let peers, component == .unet || component == .vaeDecoder, model.info.precision != .fp16,
-      let size = model.info.sizes.first
-    else { return [] }
-    let arguments = [
-      component.rawValue, model.info.precision.rawValue, "--size", "\(size)", "--threads", "\(model.threads)",
-    ]
-    var started: [Peer] = []
-    for name in ["openvino", "torch"] {
-      do throws(SDError) {
-        started.append(try Peer(name, command: peers, arguments: arguments))
-      } catch {
-        report.missing.append("\(component.rawValue): \(error.message)")
-      }
-    }
-    return started
+    let test = try StressTest(try Debug.cpu())
+    let device = CPUDevice(threads: threads)
+    let outcome = try test.run(seconds: Double(seconds), threads: 4 * device.threads)
+    let report = StressReport(kernel: test.kernel.name, outcome)
+    print(json ? try report.json() : report.text)
+    if let failure = report.failure { throw failure }
   }
 }
 
-/// Who takes part, and its runs.
-private struct Contestant {
-  var name: String
-  var bytes: Int?
-  /// FLOP/s of its processor's instruction set.
-  var peak: Double
-  var run: () throws(SDError) -> Double
-  var seconds: [Double] = []
+/// What `--stress` found.
+struct StressReport: Encodable {
+  var kernel: String
+  var threads: Int
+  var blocks: Int
+  var bad: Int
+  var seconds: Double
+
+  init(kernel: String, _ outcome: StressTest.Outcome) {
+    self.kernel = kernel
+    (threads, blocks, bad, seconds) = (outcome.threads, outcome.blocks, outcome.bad, outcome.seconds)
+  }
+
+  var text: String { "\(kernel): \(blocks) blocks by \(threads) threads in \(decimal(seconds, 1)) s, \(bad) bad" }
+
+  /// What is to be said when a block was bad.
+  var failure: SDError? {
+    guard bad > 0 else { return nil }
+    return SDError(
+      .device, "\(bad) of \(blocks) blocks that \(threads) threads computed with \(kernel) differ from the first",
+      hint: """
+        The system, or the hypervisor below it, loses vector or tile registers when it switches threads, and pictures \
+        are not to be trusted. Try the same with SD_CPU set to a lower instruction set.
+        """)
+  }
 }

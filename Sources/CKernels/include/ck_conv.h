@@ -6,7 +6,8 @@
 /// (upsampled) image; pixels outside are zero. A matmul [M, K] x [K, N] is one source with kernel 1x1, in_h
 /// = out_h = 1, in_w = out_w = rows of a sample.
 ///
-/// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel.
+/// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel. Convolutions of
+/// bf16 by bf16 have a kernel of their own, ck_conv_bf16.h.
 /// Sources: Dukhan 2019, arXiv:1907.02129 (indirection buffer); Goto and van de Geijn 2008 (blocking).
 #ifndef CK_CONV_H
 #define CK_CONV_H
@@ -16,7 +17,7 @@
 /// One summand: an image, how it is sampled, and its weights.
 struct ck_source {
   const void *x;         ///< element [n][iy][ix][c] at x[((n*in_h + iy)*in_w + ix)*pitch + c]
-  const void *weights;   ///< panel32 of this source, K = kernel_h*kernel_w*channels; gated if conv.gated
+  const void *weights;   ///< panel32 of this source (ck_pack.h); gated if conv.gated
   enum ck_dtype dtype;          ///< of x
   enum ck_dtype weights_dtype;  ///< of weights
   long pitch;            ///< elements from a pixel of x to the next

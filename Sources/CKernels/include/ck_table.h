@@ -28,7 +28,7 @@ struct ck_kernels {
   ck_function *gather;              ///< struct ck_gather; ck_elementwise_parts
 };
 
-/// The table of an instruction set; NULL where it is not built (reserved, or another architecture). Using a
+/// The table of an instruction set; NULL where it is not built (another architecture). Using a
 /// table that exceeds ck_detect() is an illegal instruction.
 const struct ck_kernels *ck_kernels(enum ck_isa isa);
 

@@ -168,8 +168,8 @@ public struct FusedConv: FusedOp {
   /// Takes one part off: the normalizations, or else the last epilogue, or else the last source. One source alone is
   /// the plain operation.
   public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
-    var rest = self
     if let plain = try split(operands) { return plain }
+    var rest = self
     rest.dtype = .f32
     if let last = rest.epilogues.popLast() {
       let sum = try operands[0].builder.add(rest, operands.dropLast(last.hasOperand ? 1 : 0))

@@ -5,8 +5,7 @@
 ///
 /// - x: `[B, ..., C]`, channels `first ..< first + C` of an image with N channels; statistics of the whole image:
 ///   float32 `[parts, B, N, 2]` as `ChannelStatistics` makes them (C1); gamma, beta: `[C]`, both or neither (C2).
-///   Result: type of x.
-///   `groups` divides N (C3).
+///   `groups` divides N (C3). Result: type of x.
 public struct Normalize: CompositeOp {
   /// `sd.normalize`.
   public static let id = OpID("normalize")

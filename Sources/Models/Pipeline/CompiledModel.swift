@@ -40,9 +40,9 @@ public final class CompiledModel {
   package let table: WeightTable
   package let device: any Device
   package let profile: Profile?
+  /// How many threads run a kernel.
+  package let threads: Int
   private let options: Options
-  /// Threads that compute.
-  public let threads: Int
   private var lowered: [GraphKey: [Rate: Program]] = [:]
 
   /// Opens a plan; graphs and weights are read when a component is first used.

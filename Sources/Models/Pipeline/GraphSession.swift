@@ -61,8 +61,6 @@ package final class GraphSession {
   /// Work of one run of a rate.
   package func flops(_ rate: Rate) -> Int { executables[rate]?.program.flops ?? 0 }
 
-  /// Bytes of weights and activations that the kernels of one run read and write, each once a kernel.
-  package func bytes(_ rate: Rate) -> Int {
-    executables[rate]?.program.steps.reduce(0) { saturatingSum($0, $1.bytes) } ?? 0
-  }
+  /// Bytes that one run of a rate must read and write.
+  package func bytes(_ rate: Rate) -> Int { executables[rate]?.program.bytes ?? 0 }
 }

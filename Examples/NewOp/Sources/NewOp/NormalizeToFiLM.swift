@@ -9,17 +9,15 @@ struct NormalizeToFiLM: Pass {
   let name = "normalize-to-film"
 
   private let rule = Rewrite(
-    "act(normalize(x, s, γ, β)) → act(film(normalize(x, s, 1, 0), γ − 1, β))",
-    // γ must be a tensor of the checkpoint; behind the rewrite it is a constant, so the rule matches once.
-    .op(Normalize.self, ["x", "s", .op(Parameter.self, as: "gamma", shared: true), "beta"], as: "norm")
+    "act(normalize(x, s, γ, β)) → act(film(normalize(x, s), γ − 1, β))",
+    .op(Normalize.self, ["x", "s", "gamma", "beta"], as: "norm")
   ) { m in
-    let norm = try m.op("norm", as: Normalize.self)
-    let (gamma, one) = (try m["gamma"], try m.builder.constant([], [1]))
-    let ones = try m.builder.constant(gamma.shape, Array(repeating: 1, count: gamma.type.count))
-    let zeros = try m.builder.constant(gamma.shape, Array(repeating: 0, count: gamma.type.count))
-    let normal = try m["x"].normalize(m["s"], ones, zeros, groups: norm.groups, eps: norm.eps, activation: nil)
+    var norm = try m.op("norm", as: Normalize.self)
+    let (activation, one) = (norm.activation, try m.builder.constant([], [1]))
+    norm.activation = nil
+    let normal = try m.replacing("norm", by: norm, [m["x"], m["s"]])
     // γ − 1 depends on weights alone: it is computed when the plan is made.
-    return try normal.applying(FiLM(), gamma.subtracting(one), m["beta"]).activated(norm.activation)
+    return try normal.applying(FiLM(), m["gamma"].subtracting(one), m["beta"]).activated(activation)
   }
 
   func run(_ graph: Graph, _ context: inout PassContext) throws(SDError) -> Graph {

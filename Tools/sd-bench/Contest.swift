@@ -1,0 +1,176 @@
+import DiffusionModels
+import Foundation
+import GraphIR
+import GraphPasses
+import GraphRuntime
+
+/// What was measured of one program that computes a component.
+struct Measurement {
+  /// Instruction set or name of the peer.
+  var name: String
+  var component: Component
+  var timings = Timings()
+  var flops = 0
+  /// Bytes that a run reads and writes; only our own are known.
+  var bytes: Int?
+  /// The calibrated peak of the same threads.
+  var peakFLOPS = 0.0
+  /// The most memory that the process had, in bytes; for instruction sets that of the best one, which is alone.
+  var memory: Int?
+  /// Our time divided by this one's.
+  var ratio: Double?
+  /// Why there are no timings.
+  var failure: String?
+
+  var flopsPerSecond: Double { Double(flops) / max(timings.median, 1e-9) }
+  var peakFraction: Double { flopsPerSecond / max(peakFLOPS, 1) }
+}
+
+/// Measures the components of a plan: on instruction sets of this processor and by peers, in turns, in one sitting.
+struct Contest {
+  var plan: String
+  /// The instruction sets; the best comes first.
+  var cpus: [CPU]
+  var threads: Int?
+  var runs: Int
+  /// The command that runs peers, if they are to take part.
+  var peers: String?
+
+  static let peerNames = ["openvino", "torch"]
+  /// A lower instruction set can take a minute for a run; after so many seconds it has shown how slow it is.
+  private static let patience = 30.0
+  /// Threads of a program that has just run spin for a while. The next one begins when they sleep.
+  private static let pause = 0.5
+
+  /// Measures one component; the first row is that of the best instruction set.
+  ///
+  /// - Throws: `SDError` when our own programs fail; a peer that fails is a row that says so.
+  func measure(_ component: Component) throws(SDError) -> [Measurement] {
+    var contestants: [Contestant] = []
+    var models: [CompiledModel] = []
+    ProcessMemory.resetPeak()
+    for cpu in cpus {
+      // Opened here, because pages of a plan count once for each time that it is mapped: the best is alone so far.
+      let model = try open(cpu)
+      models.append(model)
+      let subject = try Benchmark(model).prepare(component)
+      var measurement = Measurement(name: cpu.level.rawValue, component: component)
+      (measurement.flops, measurement.bytes) = (subject.flops, subject.bytes)
+      measurement.peakFLOPS = model.measuredPeakFLOPS()
+      let isBest = contestants.isEmpty
+      if isBest { measurement.memory = ProcessMemory.peakBytes }
+      contestants.append(
+        Contestant(measurement, patience: isBest ? .infinity : Contest.patience) { () throws(SDError) in
+          try subject.run()
+        })
+    }
+    let flops = contestants.first?.measurement.flops ?? 0
+    if let model = models.first, let peers {
+      for name in peerNames(component, model.info.precision) {
+        contestants.append(try peer(name, peers, component, flops, model))
+      }
+    }
+    try takeTurns(contestants)
+    for (contestant, model) in zip(contestants, models) {
+      contestant.measurement.peakFLOPS = max(contestant.measurement.peakFLOPS, model.measuredPeakFLOPS())
+    }
+    return try results(of: contestants)
+  }
+
+  /// The plan on an instruction set.
+  func open(_ cpu: CPU) throws(SDError) -> CompiledModel {
+    var options = CompiledModel.Options()
+    (options.threads, options.cpu) = (threads, cpu)
+    return try CompiledModel(plan: plan, options)
+  }
+
+  private func takeTurns(_ contestants: [Contestant]) throws(SDError) {
+    var last = contestants.last
+    for _ in 0..<runs {
+      for next in contestants where next.takesPart {
+        if let last, last !== next, last.isPeer || next.isPeer { Thread.sleep(forTimeInterval: Contest.pause) }
+        try next.takeTurn()
+        last = next
+      }
+    }
+  }
+
+  private func results(of contestants: [Contestant]) throws(SDError) -> [Measurement] {
+    let best = contestants.first?.measurement
+    var rows: [Measurement] = []
+    for contestant in contestants {
+      try contestant.finish()
+      var row = contestant.measurement
+      row.peakFLOPS = max(row.peakFLOPS, contestant.isPeer ? best?.peakFLOPS ?? 0 : 0)
+      if let best, !rows.isEmpty, row.failure == nil { row.ratio = best.timings.median / max(row.timings.median, 1e-9) }
+      rows.append(row)
+    }
+    return rows
+  }
+
+  /// The peers compute what is most of the work, and in their own precisions only.
+  private func peerNames(_ component: Component, _ precision: Precision) -> [String] {
+    let takesPart = [.unet, .vaeDecoder].contains(component) && [.fp32, .bf16].contains(precision)
+    return takesPart ? Contest.peerNames : []
+  }
+
+  private func peer(
+    _ name: String, _ command: String, _ component: Component, _ flops: Int, _ model: CompiledModel
+  ) throws(SDError) -> Contestant {
+    var measurement = Measurement(name: name, component: component, flops: flops)
+    do throws(SDError) {
+      let arguments = [
+        name, component.rawValue, model.info.precision.rawValue, "--size", try model.chosen(nil).description,
+        "--batch", "\(model.info.batch)", "--context", "\(model.info.contextWidth)", "--threads", "\(model.threads)",
+        "--serve",
+      ]
+      let peer = try Peer(name, command: command, arguments)
+      try peer.waitUntilReady()
+      return Contestant(measurement, peer: peer) { () throws(SDError) in try peer.run() }
+    } catch {
+      guard error.code != .cancelled else { throw error }
+      measurement.failure = error.message
+      return Contestant(measurement) { () throws(SDError) in throw error }
+    }
+  }
+}
+
+/// Who takes turns.
+private final class Contestant {
+  var measurement: Measurement
+  private var peer: Peer?
+  private let patience: Double
+  private let run: () throws(SDError) -> Double
+
+  init(
+    _ measurement: Measurement, patience: Double = .infinity, peer: Peer? = nil,
+    run: @escaping () throws(SDError) -> Double
+  ) {
+    (self.measurement, self.patience, self.peer, self.run) = (measurement, patience, peer, run)
+  }
+
+  var isPeer: Bool { peer != nil }
+
+  var takesPart: Bool {
+    measurement.failure == nil && measurement.timings.seconds.reduce(0, +) < patience
+  }
+
+  func takeTurn() throws(SDError) {
+    try surviving { () throws(SDError) in measurement.timings.seconds.append(try run()) }
+  }
+
+  func finish() throws(SDError) {
+    guard let peer, measurement.failure == nil else { return }
+    try surviving { () throws(SDError) in measurement.memory = try peer.finish() }
+  }
+
+  /// A peer's failure is noted; our own, and a signal, end the contest.
+  private func surviving(_ work: () throws(SDError) -> Void) throws(SDError) {
+    do {
+      try work()
+    } catch {
+      guard isPeer, error.code != .cancelled else { throw error }
+      measurement.failure = error.message
+    }
+  }
+}
