@@ -71,7 +71,9 @@ struct BenchTests {
         if index % 2 == 0 {
           #expect(row["median_s"] as? Double == 2 && row["peak_rss_bytes"] as? Int == 1_048_576)
           let ours = try #require(reports[0]["components"] as? [[String: Any]])[1 + index / 2]
-          #expect(try #require(row["ratio"] as? Double) == #require(ours["median_s"] as? Double) / 2)
+          // Foundation reads a decimal back to the last bit but one.
+          let half = try #require(ours["median_s"] as? Double) / 2
+          #expect(abs(try #require(row["ratio"] as? Double) - half) <= 1e-12 * half)
         } else {
           #expect(row["failure"] as? String == "it ended with code 1: No module named 'torch'")
           #expect(row["median_s"] == nil)

@@ -38,6 +38,24 @@ struct CompileTests {
     }
   }
 
+  @Test func tune() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/x"
+      let outcome = try ToolProcess.run(
+        "sd-compile", model, "-o", path, "--components", "text_encoder", "--tune", "--stats")
+      #expect(outcome.status == 0)
+      #expect(outcome.errors.hasPrefix("tuning: 100/100 %, "))
+      let line =
+        #/tuned: \d+ of \d+ convolutions are cut otherwise than predicted; together, once each on \d+ threads, \d+\.\d{3} s became \d+\.\d{3} s/#
+      #expect(outcome.output.split(separator: "\n").last?.wholeMatch(of: line) != nil)
+      let inspection = try ToolProcess.run("sd-run", path, "--inspect").output
+      #expect(
+        inspection.contains(
+          #/\ntuned for    cpu \w+, \d+ threads: \d+ convolutions are cut otherwise than predicted\n/#))
+      #expect(inspection.contains(#/\nsection      TUNE at \d+, \d+ bytes\n/#))
+    }
+  }
+
   /// The model's own size, and the precision that this processor is best at.
   @Test func defaults() throws {
     try withTemporaryFolder { folder in

@@ -66,7 +66,7 @@ struct SDCompile: ParsableCommand {
   @Flag(help: "Compare the graph before and after every pass on random numbers. Slow; for small models.")
   var checkPasses = false
 
-  @Flag(help: "Measure which kernels are fastest here. (The CPU has one kernel an operation: nothing to choose yet.)")
+  @Flag(help: "Time every convolution on this machine, minutes for a large model, and store how each runs fastest.")
   var tune = false
 
   @Option(help: "Print what the passes did and what the programs need: text or json.")
@@ -86,7 +86,6 @@ struct SDCompile: ParsableCommand {
   }
 
   private func modelSource() throws(SDError) -> ModelSource {
-    if tune, !quiet { StandardError.print("note: the CPU has one kernel an operation: there is nothing to tune") }
     guard target == "cpu" else {
       throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu only.")
     }
@@ -120,6 +119,7 @@ struct SDCompile: ParsableCommand {
     if let limit = rewriteLimit, limit < 0 {
       throw SDError(.usage, "the rewrite limit must be at least 0, it is \(limit)")
     }
+    options.tune = tune
     options.passes.disabled = Set(disablePass)
     options.passes.rewriteLimit = rewriteLimit
     options.passes.check = checkPasses
@@ -127,6 +127,8 @@ struct SDCompile: ParsableCommand {
     if let dumpDir { options.passes.dump = try DumpFolder(dumpDir).write }
     try AtomicFile.checkWritable(output)
     var compiler = PlanCompiler(source, options)
+    let tuning = ProgressBar("tuning", isQuiet: quiet)
+    compiler.tuningProgress = { tuning.update(Int($0 * 100), of: 100, unit: "%") }
     let bar = ProgressBar("weights", isQuiet: quiet)
     compiler.progress = { bar.update(Int($0 * 100), of: 100, unit: "%") }
     return compiler

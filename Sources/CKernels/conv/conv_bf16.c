@@ -6,6 +6,27 @@ long ck_conv_bf16_parts(const struct ck_conv *conv) {
   return ck_phase_count(conv) * p.line_strips * p.column_strips * p.groups;
 }
 
+double ck_conv_bf16_cost(const struct ck_conv *conv, double product) {
+  // Measured on two cores of a Zen 5, in nanoseconds; where they come from is in Documentation/Performance.md.
+  const double copied_byte = 0.08, read_byte = 0.04, part = 3000;
+  struct ck_source source;
+  const struct ck_conv phase = ck_phase(conv, 0, &source), *c = &phase;
+  const struct ck_strips p = ck_strips(c);
+  const double strips = (double)(p.line_strips * p.column_strips), parts = (double)ck_conv_bf16_parts(conv);
+  double k = 0, copied = 0;
+  for (long i = 0; i < c->source_count; i++) {
+    k += (double)(c->sources[i].kernel_h * ck_run(c->sources + i));
+    copied += 2 * (double)ck_strip_elements(&p, c, c->sources + i);
+  }
+  // Rows between the lines of a strip are multiplied, too.
+  const double blocks = ck_ceil_div((p.lines - 1) * p.pitch + p.columns, CK_BLOCK);
+  const double products = strips * (double)p.panels * blocks * k / 32 * product;
+  const double rows = p.in_place ? (double)p.columns * k * 2 * read_byte : copied * copied_byte;
+  const double weights = (double)p.group * k * 64 * read_byte;
+  // At the end threads wait for the last one: each for half a part, and as if they were four.
+  return (products * (double)ck_phase_count(conv) + parts * (rows + weights + part)) * (1 + 2 / parts);
+}
+
 long ck_conv_bf16_copies(const struct ck_conv *conv) { return ck_strips(conv).groups; }
 
 size_t ck_conv_bf16_scratch(const struct ck_conv *conv) {

@@ -1,4 +1,4 @@
-// How a convolution of bf16 is cut: strips of rows times groups of weight panels. From shapes alone.
+// How a convolution of bf16 is cut: strips of rows times groups of weight panels. From shapes and blocking alone.
 #ifndef CK_CONV_BF16_PLAN_H
 #define CK_CONV_BF16_PLAN_H
 
@@ -9,11 +9,10 @@
 
 enum {
   CK_BLOCK = 32,                  // rows (and columns) of a block of sums
-  CK_STRIP_ROWS = 512,            // most rows of a strip: weights are read once a strip
+  CK_STRIP_ROWS = 2048,           // most rows of a strip, however large the blocking
   CK_STRIP_BYTES = 1 << 20,       // most bytes of a strip's images: they stay in L2
   CK_SEGMENT = 32,                // about the columns of an image that a strip takes
   CK_NARROW = 8,                  // most columns of an image whose windows are copied one by one
-  CK_PACKED_GROUP = 4,            // least panels of a group where images are copied for each group
 };
 
 /// A strip is `lines` times `columns` pixels of one sample's result, or, where every source is read pixel by
@@ -73,17 +72,16 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
   const long rows = c->samples * c->out_h * c->out_w;
   struct ck_strips p = {.pointwise = 1, .in_place = rows >= CK_BLOCK, .panels = ck_panels(c->columns, c->gated)};
   if (rows <= 0 || p.panels <= 0) return p;
-  long k = 0, channels = 0, overhang = 0;
+  long channels = 0, overhang = 0;
   for (long i = 0; i < c->source_count; i++) {
     const struct ck_source *s = c->sources + i;
     p.pointwise &= ck_source_is_pointwise(c, s);
     p.in_place &= p.pointwise & (s->channels == ck_run(s)) & (s->normalize == NULL);
-    k += s->kernel_h * ck_run(s);
     channels += ck_row(c, s) * ck_phases(s);
     overhang = ck_max_long(overhang, ck_overhang(c, s));
   }
   const long fitting = ck_max_long(64, CK_STRIP_BYTES / 2 / ck_max_long(channels, 1));
-  const long most = ck_min_long(CK_STRIP_ROWS, fitting);
+  const long most = ck_min_long(ck_max_long(CK_BLOCK, ck_min_long(c->blocking.rows, CK_STRIP_ROWS)), fitting);
   if (p.pointwise) {
     p.lines = p.line_strips = 1;
     p.columns = ck_ceil_div(ck_ceil_div(rows, ck_ceil_div(rows, most)), CK_BLOCK) * CK_BLOCK;
@@ -99,11 +97,7 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
     p.line_strips = ck_ceil_div(c->out_h, p.lines) * c->samples;
     p.pitch = p.columns + overhang;
   }
-  // About 64 parts, but none below some 32 million multiply-adds.
-  const long strips = p.line_strips * p.column_strips;
-  const long smallest = ck_ceil_div(32L << 20, p.lines * p.columns * 32 * ck_max_long(k, 1));
-  const long group = ck_max_long(ck_ceil_div(p.panels * strips, 64), smallest);
-  p.group = ck_min_long(ck_max_long(group, p.in_place ? 1 : CK_PACKED_GROUP), p.panels);
+  p.group = ck_max_long(1, ck_min_long(c->blocking.panels, p.panels));
   p.groups = ck_ceil_div(p.panels, p.group);
   p.group = ck_ceil_div(p.panels, p.groups);
   p.groups = ck_ceil_div(p.panels, p.group);

@@ -1,4 +1,4 @@
-// How a convolution is cut: strips of rows times groups of weight panels, chunks of K. From shapes alone.
+// How a convolution is cut: strips of rows times groups of weight panels, chunks of K. From shapes and blocking alone.
 #ifndef CK_CONV_PLAN_H
 #define CK_CONV_PLAN_H
 
@@ -7,9 +7,8 @@
 
 enum {
   CK_KC = 256,         // longest chunk of K: its 32 KB of one panel stay in L1 while a strip passes
-  CK_STRIP = 128,      // rows of a strip: weights are read once a strip
   CK_ROW_SLACK = 8,    // a register tile may run over the end of a strip
-  CK_GROUP = 16,       // most panels of a group: the strip's sums, 256 KB, stay in L2
+  CK_MOST_ROWS = 1024, CK_MOST_PANELS = 64,  // however large the blocking: sums of 8 MB
 };
 
 struct ck_conv_plan {
@@ -37,15 +36,11 @@ static inline struct ck_conv_plan ck_conv_plan(const struct ck_conv *c) {
     .panels = ck_panels(c->columns, c->gated),
   };
   if (p.rows <= 0 || p.panels <= 0) return p;
-  long k = 0;
-  for (long i = 0; i < c->source_count; i++) k += ck_source_k(c->sources + i);
-  const long even = ck_ceil_div(p.rows, ck_ceil_div(p.rows, CK_STRIP));
+  const long most = ck_max_long(8, ck_min_long(c->blocking.rows, CK_MOST_ROWS));
+  const long even = ck_ceil_div(p.rows, ck_ceil_div(p.rows, most));
   p.strip = ck_ceil_div(even, 8) * 8;
   p.strips = ck_ceil_div(p.rows, p.strip);
-  // About 128 parts, but none below some 4 million multiply-adds and no group over CK_GROUP panels.
-  const long smallest = ck_ceil_div(4L << 20, p.strip * 32 * ck_max_long(k, 1));
-  long group = ck_max_long(ck_ceil_div(p.panels * p.strips, 128), smallest);
-  group = ck_min_long(ck_min_long(group, CK_GROUP), p.panels);
+  const long group = ck_max_long(1, ck_min_long(ck_min_long(c->blocking.panels, CK_MOST_PANELS), p.panels));
   p.groups = ck_ceil_div(p.panels, group);
   p.group = ck_ceil_div(p.panels, p.groups);
   p.groups = ck_ceil_div(p.panels, p.group);

@@ -54,6 +54,12 @@ struct ck_epilogue {
   long pitch;                     ///< CK_ROW, CK_RESIDUAL only, in elements
 };
 
+/// How a call is cut into parts. No sum is cut, so nothing depends on it but time and scratch memory.
+struct ck_blocking {
+  long rows;    ///< most rows of a strip; the kernels have a least and a largest of their own
+  long panels;  ///< most panels of a group, at least 1
+};
+
 /// Arguments of `conv`.
 struct ck_conv {
   const struct ck_source *sources;
@@ -72,10 +78,14 @@ struct ck_conv {
   long y_pitch;  ///< elements from a pixel to the next
   long y_line;   ///< elements from a line to the next; 0: as many as a line has
   long y_sample; ///< elements from a sample to the next; 0: as many as a sample has
+  struct ck_blocking blocking;
 };
 // y may be the x of a CK_RESIDUAL (same dtype and addresses): each element is read before it is written.
 
-/// Parts of a call, from shapes alone.
+/// A cut that does well without measuring: large strips and groups, but parts enough for many threads.
+struct ck_blocking ck_conv_blocking(const struct ck_conv *conv);
+
+/// Parts of a call, from shapes and blocking alone.
 long ck_conv_parts(const struct ck_conv *conv);
 
 /// Scratch bytes of one running thread.

@@ -10,7 +10,11 @@
 
 #include "ck_conv.h"
 
-/// Parts of a call, from shapes alone.
+/// Predicted nanoseconds of a call on one thread of several, for its blocking, where the product of two tiles of rows
+/// and 32 columns over 32 k (32 x 32 x 32 multiply-adds) takes `product` nanoseconds.
+double ck_conv_bf16_cost(const struct ck_conv *conv, double product);
+
+/// Parts of a call, from shapes and blocking alone.
 long ck_conv_bf16_parts(const struct ck_conv *conv);
 
 /// How often a line of an image is copied, and normalized where it is: once for each group of panels.

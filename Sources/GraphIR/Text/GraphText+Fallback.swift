@@ -3,7 +3,7 @@ extension GraphText {
   ///
   /// The graph is in float32 and has inputs `0`, `1`, … for the operands and outputs `0`, `1`, … for the results.
   public struct Fallback: Hashable, Codable, Sendable {
-    /// The call it stands for, as `fallbackKey` prints it.
+    /// The call it stands for, as `call` prints it.
     public var call: String
     /// The text of the graph.
     public var graph: String
@@ -15,7 +15,7 @@ extension GraphText {
   }
 
   /// Names a call by op, attributes and operand types: `lab.example.swiglu(f16[2, 640]) {limit = 7.0}`.
-  public static func fallbackKey(_ op: any Op, _ operands: [TensorType]) -> String {
+  public static func call(_ op: any Op, _ operands: [TensorType]) -> String {
     call("\(type(of: op).id)", operands, attributes(of: op))
   }
 
@@ -36,7 +36,7 @@ extension GraphText {
     var seen: Set<String> = []
     for node in graph.nodes where !base.contains(node.op) {
       let operands = node.operands.map { graph.type(of: $0) }
-      let call = fallbackKey(node.op, operands)
+      let call = call(node.op, operands)
       guard seen.insert(call).inserted else { continue }
       if let graph = try decomposition(of: node.op, operands, node.types, base: base) {
         fallbacks.append(Fallback(call: call, graph: print(graph)))

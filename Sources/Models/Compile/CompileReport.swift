@@ -46,6 +46,37 @@ public struct CompileReport: Sendable, Codable {
     public var parts: [Part]
   }
 
+  /// What timing convolutions changed.
+  public struct TuningSummary: Sendable, Codable {
+    /// Different convolutions that were timed.
+    public var timed: Int
+    /// Those that run otherwise than predicted from now on.
+    public var changed: Int
+    /// Seconds of all that were timed, once each, cut as predicted.
+    public var predictedSeconds: Double
+    /// The same, cut as stored.
+    public var bestSeconds: Double
+    /// Threads that ran.
+    public var threads: Int
+
+    init(_ tuner: Tuner) {
+      let measurements = tuner.measurements.values
+      timed = measurements.count
+      changed = measurements.count { $0.blocking != nil }
+      predictedSeconds = measurements.reduce(0) { $0 + $1.predicted }
+      bestSeconds = measurements.reduce(0) { $0 + $1.best }
+      threads = tuner.tuning.threads
+    }
+
+    /// The line of a table for people.
+    var text: String {
+      "tuned: \(changed) of \(timed) convolutions are cut otherwise than predicted; together, once each on "
+        + "\(threads) threads, \(decimal(predictedSeconds, 3)) s became \(decimal(bestSeconds, 3)) s"
+    }
+  }
+
+  /// What `--tune` found; nil without it.
+  public var tuning: TuningSummary?
   /// All graphs in the order of the plan.
   public var graphs: [Entry] = []
   /// The id of the plan that was written.
@@ -79,6 +110,7 @@ public struct CompileReport: Sendable, Codable {
         lines.append("    " + counts.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
       }
     }
+    if let tuning { lines.append(tuning.text) }
     return lines.joined(separator: "\n")
   }
 

@@ -20,6 +20,8 @@ public struct PlanCompiler: Sendable {
     public var passes = PassOptions()
     /// Passes of a researcher's own, run on every graph behind the fusions and before precision is chosen.
     public var extraPasses: [any Pass] = []
+    /// Whether convolutions are timed on this machine, and the fastest way to cut each is stored.
+    public var tune = false
     /// The ops that a reader of plans knows anyway; the decompositions of others are stored in the plan.
     public var registry = OpRegistry.standard
 
@@ -33,6 +35,8 @@ public struct PlanCompiler: Sendable {
   public let options: Options
   /// Told how much of the weights is written, from 0 to 1.
   public var progress: @Sendable (Double) -> Void = { _ in }
+  /// Told how many of the graphs are tuned, from 0 to 1.
+  public var tuningProgress: @Sendable (Double) -> Void = { _ in }
 
   /// A compiler; nothing happens yet.
   public init(_ source: ModelSource, _ options: Options = Options()) {
@@ -65,6 +69,7 @@ public struct PlanCompiler: Sendable {
       compiled.append(part)
     }
     info.passes = report.rewritesByPass
+    let tuning = options.tune ? try tune(compiled, device, &report) : nil
     let texts = store(compiled, &info)
     let fallbacks = try fallbacks(compiled)
     // All files are opened, and their tensors compared, before the first byte is written.
@@ -73,7 +78,7 @@ public struct PlanCompiler: Sendable {
       return WeightEvaluator(parameters, derived: part.derived, device: device)
     }
 
-    var writer = try PlanWriter(path, sectionCount: 7)
+    var writer = try PlanWriter(path, sectionCount: tuning == nil ? 7 : 8)
     try writer.begin(.weights, flags: [.critical, .lazy])
     let table = try writeWeights(compiled, evaluators, to: &writer)
     try writer.add(.weightTable, Array(table.json.canonical.utf8))
@@ -82,6 +87,7 @@ public struct PlanCompiler: Sendable {
     try writer.add(.tokenizer, Array(source.tokenizer.json.canonical.utf8))
     try writer.add(.scheduler, Array(JSON.object(source.description.scheduler.members).canonical.utf8))
     try writer.add(.fallbacks, Array(fallbacks.canonical.utf8), flags: [])
+    if let tuning { try writer.add(.tuning, Array(tuning.json.canonical.utf8), flags: []) }
     report.planID = try writer.commit().description
     return report
   }
@@ -146,6 +152,20 @@ public struct PlanCompiler: Sendable {
       }
     }
     return graphs
+  }
+
+  /// Times the convolutions of all graphs.
+  private func tune(
+    _ components: [CompiledComponent], _ device: CPUDevice, _ report: inout CompileReport
+  ) throws(SDError) -> Tuning {
+    var tuner = try Tuner(device)
+    let graphs = components.flatMap(\.graphs)
+    for (index, part) in graphs.enumerated() {
+      try tuner.tune(lower(part.graph, with: device.library))
+      tuningProgress(Double(index + 1) / Double(graphs.count))
+    }
+    report.tuning = CompileReport.TuningSummary(tuner)
+    return tuner.tuning
   }
 
   /// The text of all graphs, and their places in `info`.

@@ -20,6 +20,11 @@ extension CompiledModel {
       "passes       "
         + info.passes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
     ]
+    if let tuning {
+      lines.append(
+        "tuned for    cpu \(tuning.level.rawValue), \(tuning.threads) threads: \(tuning.blockings.count) convolutions "
+          + "are cut otherwise than predicted")
+    }
     for section in file.sections {
       lines.append("section      \(section.name) at \(section.offset), \(section.length) bytes")
     }

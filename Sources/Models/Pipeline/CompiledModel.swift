@@ -38,6 +38,8 @@ public final class CompiledModel {
   public var shortID: String { String(file.id.description.prefix(10)) }
   package let file: PlanFile
   package let table: WeightTable
+  /// What was measured where the plan was made, if anything; used where the processor has the same kernels.
+  package let tuning: Tuning?
   package let device: any Device
   package let profile: Profile?
   /// How many threads run a kernel.
@@ -62,7 +64,9 @@ public final class CompiledModel {
     try tokenizer.validate(embeddingRows: info.vocabulary)
     schedulerConfiguration = try SchedulerConfiguration(
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
-    let cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
+    var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
+    tuning = try CompiledModel.tuning(file)
+    if let tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
     let cpuDevice = CPUDevice(threads: options.threads, cpu: cpu)
     threads = cpuDevice.threads
     device = options.device == .cpu ? cpuDevice : ReferenceDevice()
@@ -75,6 +79,11 @@ public final class CompiledModel {
 
   private static func json(_ file: PlanFile, _ kind: PlanSection.Kind) throws(SDError) -> JSON {
     try JSON(parsing: file.section(kind), name: "\(file.path): section \(kind.rawValue)")
+  }
+
+  private static func tuning(_ file: PlanFile) throws(SDError) -> Tuning? {
+    guard file[.tuning] != nil else { return nil }
+    return try Tuning(JSON.Config(json(file, .tuning), file: "\(file.path): section TUNE"))
   }
 
   /// The text encoder: ids `[B][tokens]` to hidden states.

@@ -80,6 +80,8 @@ public struct CPU: Hashable, @unchecked Sendable {
   public let level: Level
   /// Whether kernels may multiply pairs of bfloat16 with the processor's own instructions.
   public let multipliesBF16: Bool
+  /// How convolutions were found to run fastest, by call; others are cut by a prediction.
+  package var blockings: [String: Blocking] = [:]
   /// The kernels; constant.
   let kernels: UnsafePointer<ck_kernels>
 

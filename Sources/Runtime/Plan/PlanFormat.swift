@@ -5,7 +5,7 @@ package enum PlanFormat {
   /// Readers refuse another major version.
   package static let major: UInt16 = 2
   /// A larger minor version adds only what readers may ignore.
-  package static let minor: UInt16 = 0
+  package static let minor: UInt16 = 1
   /// Bytes of the prologue.
   package static let prologueBytes = 128
   /// Bytes of one entry of the section table, which follows the prologue.
@@ -42,6 +42,8 @@ package struct PlanSection: Hashable, Sendable {
     case scheduler = "SCHD"
     /// Decompositions of operations from outside.
     case fallbacks = "FALL"
+    /// How convolutions were measured to run fastest on one machine.
+    case tuning = "TUNE"
   }
 
   /// What is done with an unknown section, and how its digest is checked.

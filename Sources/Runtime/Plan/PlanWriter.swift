@@ -67,7 +67,7 @@ package struct PlanWriter: ~Copyable {
     prologue.put(UInt64(PlanFormat.prologueBytes))
     prologue.put(UInt32(sectionCount))
     prologue.put(UInt32(PlanFormat.entryBytes))
-    prologue.put(UInt64(0))  // features a reader must have: none in 2.0
+    prologue.put(UInt64(0))  // features a reader must have: none
     prologue.bytes += id.bytes
     prologue.pad(to: PlanFormat.prologueBytes - 4)
     prologue.put(crc32c(prologue.bytes))

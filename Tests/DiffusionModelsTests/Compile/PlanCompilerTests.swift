@@ -106,6 +106,25 @@ struct PlanCompilerTests {
     }
   }
 
+  /// A plan that was tuned computes the same bits, on its own processor and on one that it was not tuned for.
+  @Test(arguments: [CPU.Level.generic, CPU.best.level]) func tuned(level: CPU.Level) throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/tuned.sdplan"
+      let report = try compile(path) {
+        ($0.tune, $0.components) = (true, [.textEncoder])
+        $0.cpu = CPU.all.first { $0.level == level } ?? .best
+      }
+      let tuning = try #require(report.tuning)
+      #expect(tuning.timed > 0 && tuning.bestSeconds <= tuning.predictedSeconds)
+      let compiled = try CompiledModel(plan: path)
+      #expect(compiled.tuning?.blockings.count == tuning.changed)
+      #expect(compiled.tuning?.level == level)
+      let ids = compiled.tokenizer.encode("a red circle").ids
+      #expect(try compiled.textEncoder()(ids) == MicroModel.sd15.compiled().textEncoder()(ids))
+      #expect(try MicroModel.sd15.compiled().tuning == nil)
+    }
+  }
+
   private func expectSameLatents(_ path: String, as model: MicroModel) throws {
     let golden = try model.golden()
     var request = golden.request(golden.runs[0])

@@ -5,40 +5,58 @@ extension FusedConv: CPULowerable {
   /// Any number of sources with constant weights; gates with GELU. bf16 by bf16 is multiplied in pairs where the
   /// processor can, everything else in float32.
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
+    guard let inPairs = multipliesPairs(node, on: cpu) else { return nil }
+    let shapes = ConvArguments(self, node.placeholders)
+    let measured = cpu.blockings.isEmpty ? nil : cpu.blockings[GraphText.call(self, node.operands)]
+    let blocking = measured ?? shapes.blockings(inPairs: inPairs, on: cpu)[0]
+    shapes.conv.pointee.blocking = blocking.ck
+    // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
+    guard !sources.contains(where: { $0.normalize != nil }) || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
+    let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
+    let layouts = sources.indices.map { (2 * $0 + 1, weightLayout) }
+    return CPUKernel(
+      "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
+      scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
+      denseOperands: Set(normalizationOperands.compactMap(\.self)),
+      weightLayouts: Dictionary(uniqueKeysWithValues: layouts)
+    ) { tensors in
+      let arguments = ConvArguments(self, tensors)
+      arguments.conv.pointee.blocking = blocking.ck
+      let function = inPairs ? cpu.kernels.pointee.conv_bf16 : cpu.kernels.pointee.conv
+      return { part, scratch in function?(arguments.conv, part, parts, scratch) }
+    }
+  }
+
+  /// Blockings of a call that are worth a measurement, the one that is predicted to be fastest first; none for a call
+  /// that has no kernel.
+  func blockings(_ node: KernelSignature, on cpu: CPU) -> [Blocking] {
+    guard let inPairs = multipliesPairs(node, on: cpu) else { return [] }
+    let shapes = ConvArguments(self, node.placeholders)
+    return shapes.blockings(inPairs: inPairs, on: cpu)
+  }
+
+  private var weightLayout: WeightLayout { epilogues.contains(.gate(.gelu)) ? .panel32Gated : .panel32 }
+
+  /// Whether a kernel for a call multiplies pairs of bf16; nil when there is none.
+  private func multipliesPairs(_ node: KernelSignature, on cpu: CPU) -> Bool? {
     let gates = epilogues.filter { if case .gate = $0 { true } else { false } }
     let weights = sources.indices.map { 2 * $0 + 1 }
     guard node.isFloat, weights.allSatisfy({ node.isWeight[$0] }), gates.isEmpty || gates == [.gate(.gelu)]
     else { return nil }
-    let layout: WeightLayout = gates.isEmpty ? .panel32 : .panel32Gated
     // One kernel call sees images or rows, not both, and at least one channel.
-    guard weights.allSatisfy({ layout.accepts(node.operands[$0]) && node.operands[$0].shape[1] > 0 }),
+    guard weights.allSatisfy({ weightLayout.accepts(node.operands[$0]) && node.operands[$0].shape[1] > 0 }),
       Set(weights.map { node.operands[$0].rank }).count == 1
     else { return nil }
 
     // The rows of phases are not those of a residual.
     if sources.contains(where: \.phases), sources.count > 1 || epilogues.contains(.residual) { return nil }
 
-    let factors = node.operands.prefix(2 * sources.count)
-    let inPairs = cpu.multipliesBF16 && factors.allSatisfy { $0.dtype == .bf16 }
+    let inPairs = cpu.multipliesBF16 && node.operands.prefix(2 * sources.count).allSatisfy { $0.dtype == .bf16 }
+    // Only strips that are copied can be normalized on the way.
     let norms = sources.compactMap(\.normalize)
-    if !norms.isEmpty {
-      // Only strips that are copied can be normalized on the way.
-      guard inPairs, norms.allSatisfy({ $0.activation == nil || $0.activation == .silu }) else { return nil }
-    }
-    let shapes = ConvArguments(self, node.placeholders)
-    // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
-    guard norms.isEmpty || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
-    let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
-    return CPUKernel(
-      "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
-      scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
-      denseOperands: Set(normalizationOperands.compactMap(\.self)),
-      weightLayouts: Dictionary(uniqueKeysWithValues: weights.map { ($0, layout) })
-    ) { tensors in
-      let arguments = ConvArguments(self, tensors)
-      let function = inPairs ? cpu.kernels.pointee.conv_bf16 : cpu.kernels.pointee.conv
-      return { part, scratch in function?(arguments.conv, part, parts, scratch) }
-    }
+    guard norms.isEmpty || inPairs, norms.allSatisfy({ $0.activation == nil || $0.activation == .silu })
+    else { return nil }
+    return inPairs
   }
 }
 
@@ -51,7 +69,7 @@ extension Conv2D: CPULowerable {
 }
 
 /// The arguments of one convolution at fixed addresses.
-private final class ConvArguments: @unchecked Sendable {
+final class ConvArguments: @unchecked Sendable {
   let conv: UnsafeMutablePointer<ck_conv>
   private let sources: UnsafeMutablePointer<ck_source>
   private let epilogues: UnsafeMutablePointer<ck_epilogue>

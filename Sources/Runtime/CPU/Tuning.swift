@@ -1,0 +1,52 @@
+package import GraphIR
+
+/// Blockings that were measured on one machine: a plan's section TUNE.
+package struct Tuning: Sendable, Equatable {
+  /// The instruction set that ran.
+  package var level: CPU.Level
+  /// Whether it multiplied pairs of bfloat16.
+  package var multipliesBF16: Bool
+  /// Threads that ran.
+  package var threads: Int
+  /// By call; the calls that are not here run as predicted.
+  package var blockings: [String: Blocking]
+
+  /// Whether the kernels of a processor are those that were measured.
+  package func fits(_ cpu: CPU) -> Bool { (cpu.level, cpu.multipliesBF16) == (level, multipliesBF16) }
+}
+
+extension Tuning {
+  /// As it is stored: canonical JSON.
+  package var json: JSON {
+    var members = JSON.Object()
+    for (call, blocking) in blockings { members[call] = [JSON(blocking.rows), JSON(blocking.panels)] }
+    return [
+      "cpu": .string(level.rawValue), "multiplies_bf16": .bool(multipliesBF16), "threads": JSON(threads),
+      "blockings": .object(members),
+    ]
+  }
+
+  /// Reads what `json` stored.
+  ///
+  /// - Throws: `SDError` (invalid) that names the member.
+  package init(_ config: JSON.Config) throws(SDError) {
+    let name = try config.string("cpu")
+    guard let level = CPU.Level(rawValue: name) else {
+      throw SDError(.invalid, "\(config.file): \"cpu\" is \(JSON.quoted(name)), which this version does not know")
+    }
+    self.level = level
+    multipliesBF16 = try config.bool("multiplies_bf16")
+    threads = try config.int("threads")
+    blockings = [:]
+    guard let members = config.members["blockings"] else { return }
+    let calls = try JSON.Config(members, file: "\(config.file): \"blockings\"")
+    for (call, _) in calls.members.members {
+      let numbers = try calls.ints(call)
+      guard numbers.count == 2, numbers.allSatisfy({ (1...1 << 30).contains($0) }) else {
+        throw SDError(
+          .invalid, "\(calls.file): \(JSON.quoted(call)) must be two numbers in 1 ... \(1 << 30), it is \(numbers)")
+      }
+      blockings[call] = Blocking(rows: numbers[0], panels: numbers[1])
+    }
+  }
+}
