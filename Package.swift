@@ -27,7 +27,7 @@ let package = Package(
     .target(name: "GraphIR", swiftSettings: swift),
     .target(name: "GraphPasses", dependencies: ["GraphIR"], path: "Sources/Passes", swiftSettings: swift),
     .target(
-      name: "GraphRuntime", dependencies: ["GraphIR", "CKernels", "CCrypto"], path: "Sources/Runtime",
+      name: "GraphRuntime", dependencies: ["GraphIR", "CKernels", "CCUDA", "CCrypto"], path: "Sources/Runtime",
       swiftSettings: swift),
     .target(
       name: "DiffusionModels", dependencies: ["GraphIR", "GraphPasses", "GraphRuntime", "CPNG"],
@@ -37,6 +37,8 @@ let package = Package(
     .target(
       name: "CKernels", cSettings: [.unsafeFlags(["-fopenmp"])],
       linkerSettings: [.linkedLibrary("omp5", .when(platforms: [.linux])), .linkedLibrary("m")]),
+    // Tables of NVIDIA's libraries, which are loaded at run time; nothing of CUDA is linked.
+    .target(name: "CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -56,7 +58,8 @@ let package = Package(
     // The AMX kernels on tiles in memory; they include the sources of CKernels.
     .target(name: "EmulatedTiles", dependencies: ["CKernels"], path: "Tests/EmulatedTiles"),
     .target(
-      name: "TestSupport", dependencies: ["GraphIR", "GraphRuntime", "DiffusionModels", "EmulatedTiles"],
+      name: "TestSupport",
+      dependencies: ["GraphIR", "GraphRuntime", "DiffusionModels", "EmulatedTiles", "CCUDA"],
       path: "Tests/TestSupport", swiftSettings: swift),
     .testTarget(name: "GraphIRTests", dependencies: ["GraphIR", "TestSupport"], swiftSettings: swift),
     .testTarget(

@@ -13,6 +13,19 @@ package enum Debug {
   /// `SD_MEMORY`: bytes to take for the memory that is available, instead of asking the system.
   package static let availableMemory: Int? = variable("SD_MEMORY").flatMap { Int($0) }
 
+  /// `SD_CUDA_LIB_DIR`: a folder to look for libcuda and libnvrtc in before all others.
+  package static let cudaFolder = variable("SD_CUDA_LIB_DIR")
+  /// `VIRTUAL_ENV`: the active Python environment, whose packages may bring libnvrtc.
+  package static let virtualEnvironment = variable("VIRTUAL_ENV")
+  /// `SD_CACHE_DIR`: the folder of what may be made again at any time; without it `swift-diffusion-graph` in
+  /// `XDG_CACHE_HOME` or `~/.cache`. Nil where there is no home, either.
+  package static let cacheFolder: String? = {
+    if let folder = variable("SD_CACHE_DIR") { return folder }
+    // The XDG specification has relative paths ignored.
+    let caches = variable("XDG_CACHE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+    return (caches ?? variable("HOME").map { $0 + "/.cache" }).map { $0 + "/swift-diffusion-graph" }
+  }()
+
   /// The processor level that `SD_CPU` forces, or the best there is.
   ///
   /// - Throws: `SDError` (usage) for a level that is unknown or that this processor does not have.

@@ -1,0 +1,2 @@
+#define SD_WGMMA
+#include "conv.cpp"
