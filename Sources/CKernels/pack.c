@@ -1,4 +1,4 @@
-// Packed weights: checkpoint layout <-> panel32 [panel][k][32] and its gated variant; layouts in
+// Packed weights: checkpoint layout <-> panel32 [panel][k][32], its gated variant, and rows; layouts in
 // include/ck_pack.h. No arithmetic but the rounding of a change of type (to nearest, ties to even; NaN
 // stays NaN).
 #include "include/ck_pack.h"
@@ -64,12 +64,27 @@ static void move_panels(const struct ck_pack *p, long part, long parts, bool pac
       }
 }
 
-void ck_pack_panels(const void *arguments, long part, long parts, void *scratch) {
-  (void)scratch;
-  move_panels(arguments, part, parts, true);
+/// Packs (or unpacks) the columns of a part.
+static void move_rows(const struct ck_pack *p, long part, long parts, bool pack) {
+  const long taps = p->kernel_h * p->kernel_w;
+  for (long column = p->columns * part / parts; column < p->columns * (part + 1) / parts; column++)
+    for (long tap = 0; tap < taps; tap++)
+      for (long c = 0; c < p->channels; c++) {
+        const long packed = (column * taps + tap) * p->channels + c;
+        const long dense = column * p->column_stride + c * p->channel_stride + tap * p->tap_stride;
+        if (pack) ck_move(p->destination, p->destination_dtype, packed, p->source, p->source_dtype, dense);
+        else ck_move(p->destination, p->destination_dtype, dense, p->source, p->source_dtype, packed);
+      }
 }
 
-void ck_unpack_panels(const void *arguments, long part, long parts, void *scratch) {
+void ck_pack_weight(const void *arguments, long part, long parts, void *scratch) {
   (void)scratch;
-  move_panels(arguments, part, parts, false);
+  const struct ck_pack *p = arguments;
+  (p->rows ? move_rows : move_panels)(p, part, parts, true);
+}
+
+void ck_unpack_weight(const void *arguments, long part, long parts, void *scratch) {
+  (void)scratch;
+  const struct ck_pack *p = arguments;
+  (p->rows ? move_rows : move_panels)(p, part, parts, false);
 }

@@ -19,11 +19,21 @@ package enum AvailableMemory {
   ///
   /// - Throws: `SDError` (resources) with the numbers.
   package static func check(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
+    if let available = bytes { try check(needs, available: available) }
+  }
+
+  /// Refuses work that needs more than is available, be it on a GPU.
+  ///
+  /// - Throws: `SDError` (resources, or device for a GPU) with the numbers.
+  static func check(
+    _ needs: [(what: String, bytes: Int)], available: Int, on device: String? = nil
+  ) throws(SDError) {
     let total = needs.reduce(0) { $0 + $1.bytes }
-    guard let available = bytes, total > available else { return }
+    guard total > available else { return }
     let parts = needs.map { "\($0.what) \(size($0.bytes))" }.joined(separator: ", ")
     throw SDError(
-      .resources, "needs \(size(total)) of memory (\(parts)); \(size(available)) are available",
+      device == nil ? .resources : .device,
+      "needs \(size(total)) of memory\(device.map { " on \($0)" } ?? "") (\(parts)); \(size(available)) are available",
       hint: "Compile for a smaller --size or --batch, or with --precision bf16.")
   }
 

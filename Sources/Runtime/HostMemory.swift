@@ -34,7 +34,7 @@ package final class HostMemory: @unchecked Sendable {
 }
 
 /// A dense tensor in host memory, shared between who writes and who reads it.
-package struct TensorStorage: Sendable {
+package struct TensorStorage: DeviceTensor {
   /// Element type and shape.
   package let type: TensorType
   /// Its bytes, at least `type.byteCount`.

@@ -32,12 +32,17 @@ package final class Profile {
   package func measure(_ program: Program, step index: Int, _ body: () -> Void) {
     let start = Profile.now()
     body()
-    let end = Profile.now()
+    add(program, step: index, seconds: Profile.now() - start)
+  }
+
+  /// Notes a step that took so long and has just ended.
+  func add(_ program: Program, step index: Int, seconds: Double) {
     let step = program.steps[index]
     events.append(
       Event(
         graph: program.graph.name, kernel: step.kernel.name, location: step.location,
-        start: (start - origin) * 1e6, duration: (end - start) * 1e6, flops: step.flops, bytes: step.bytes))
+        start: (Profile.now() - seconds - origin) * 1e6, duration: seconds * 1e6, flops: step.flops,
+        bytes: step.bytes))
   }
 
   /// Seconds on the monotonic clock.

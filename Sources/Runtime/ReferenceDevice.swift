@@ -1,11 +1,16 @@
 package import GraphIR
 
 /// Runs graphs through the meanings of their ops: slow, plain, and the judge of all other devices.
-package struct ReferenceDevice: Device {
+package struct ReferenceDevice: HostDevice {
   /// `reference`.
   package let name = "reference"
   /// Every op has the one kernel that evaluates its meaning.
   package let library: any KernelLibrary = ReferenceLibrary()
+  /// One.
+  package let threads = 1
+
+  /// Nobody asks how fast it could be.
+  package func peakFLOPS(_ dtype: DType) -> Double { 0 }
 
   /// A device; it has no settings.
   package init() {}
@@ -59,4 +64,6 @@ private final class ReferenceExecutable: Executable {
       if let result = results[binding.name] { storage.write(result.values) }
     }
   }
+
+  func finish() {}
 }

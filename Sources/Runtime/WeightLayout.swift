@@ -10,11 +10,13 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   case panel32
   /// As `panel32`, with 16 values and their 16 gates in a panel.
   case panel32Gated = "panel32.gated"
+  /// Channels last, `[O][kh][kw][C]`: what GPUs read.
+  case rows
 
-  /// Bytes of a weight of this type (`[O, C, kh, kw]` or `[O, C]` for panels).
+  /// Bytes of a weight of this type (`[O, C, kh, kw]` or `[O, C]` unless it is dense).
   package func byteCount(_ type: TensorType) -> Int {
     switch self {
-    case .dense: type.byteCount
+    case .dense, .rows: type.byteCount
     case .panel32, .panel32Gated:
       ck_packed_count(
         type.shape[0], type.shape[1], type.rank == 4 ? type.shape[2] : 1, type.rank == 4 ? type.shape[3] : 1,
@@ -26,7 +28,7 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   package func accepts(_ type: TensorType) -> Bool {
     switch self {
     case .dense: true
-    case .panel32: type.dtype.isFloat && (type.rank == 2 || type.rank == 4)
+    case .panel32, .rows: type.dtype.isFloat && (type.rank == 2 || type.rank == 4)
     case .panel32Gated: type.dtype.isFloat && type.rank == 2 && type.shape[0] % 2 == 0
     }
   }
@@ -43,10 +45,10 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     if self == .dense {
       convert(source, sourceType, to: destination, type.dtype, count: type.count, threads: threads)
     } else {
-      var arguments = panels(type)
+      var arguments = arguments(type)
       (arguments.source, arguments.destination) = (source, destination)
       (arguments.source_dtype, arguments.destination_dtype) = (sourceType.ck, type.dtype.ck)
-      ck_run(ck_pack_panels, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
+      ck_run(ck_pack_weight, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
     }
   }
 
@@ -58,14 +60,14 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     if self == .dense {
       convert(source, type.dtype, to: destination, destinationType, count: type.count, threads: threads)
     } else {
-      var arguments = panels(type)
+      var arguments = arguments(type)
       (arguments.source, arguments.destination) = (source, destination)
       (arguments.source_dtype, arguments.destination_dtype) = (type.dtype.ck, destinationType.ck)
-      ck_run(ck_unpack_panels, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
+      ck_run(ck_unpack_weight, &arguments, ck_pack_parts(&arguments), Int32(threads), nil, 0)
     }
   }
 
-  private func panels(_ type: TensorType) -> ck_pack {
+  private func arguments(_ type: TensorType) -> ck_pack {
     let taps = type.rank == 4 ? type.shape[2] * type.shape[3] : 1
     var arguments = ck_pack()
     arguments.columns = type.shape[0]
@@ -76,6 +78,7 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     arguments.channel_stride = taps
     arguments.tap_stride = type.rank == 4 ? 1 : 0
     arguments.gated = self == .panel32Gated ? 1 : 0
+    arguments.rows = self == .rows ? 1 : 0
     return arguments
   }
 }

@@ -7,7 +7,7 @@ import Testing
   static let shapes = [[1, 1], [33, 7], [64, 300], [31, 5, 3, 3], [40, 33, 1, 1], [2, 3, 2, 5]]
 
   /// Packing and unpacking gives the tensor back; what is added is zeros.
-  @Test(arguments: [WeightLayout.dense, .panel32, .panel32Gated], shapes)
+  @Test(arguments: WeightLayout.allCases, shapes)
   func isBijection(_ layout: WeightLayout, _ shape: [Int]) throws {
     for dtype in [DType.f32, .f16, .bf16] {
       let tensor = Tensor.random(TensorType(dtype, shape), seed: 1, in: 1...2)

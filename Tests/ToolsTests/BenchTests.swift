@@ -98,7 +98,7 @@ struct BenchTests {
       for (line, level) in zip(lines[2...], levels) {
         #expect(line.hasPrefix(level == levels[0] ? "unet         \(level) " : "             \(level) "))
       }
-      #expect(lines[levels.count + 2].hasPrefix("             openvino     2.0000    2.0000    2.0000"))
+      #expect(lines[levels.count + 2].hasPrefix("             openvino    2.00000   2.00000   2.00000"))
       #expect(
         lines[levels.count + 3]
           == "             torch      not measured: it ended with code 1: No module named 'torch'")

@@ -62,7 +62,7 @@ struct CompileTests {
       _ = try ToolProcess.run("sd-compile", model, "-o", "\(folder)/x", "--quiet")
       let info = try CompiledModel(plan: "\(folder)/x").info
       #expect(info.sizes == [PictureSize(height: 64, width: 64)])
-      #expect(info.precision == PlanCompiler.automaticPrecision)
+      #expect(info.precision == PlanTarget.cpu.precision(for: .unet))
       #expect(info.batch == 1)
       #expect(info.components == Component.allCases)
     }

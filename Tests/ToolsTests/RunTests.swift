@@ -116,29 +116,10 @@ struct RunTests {
     #expect((first.height, first.width) == (72, 56))
   }
 
-  @Test(arguments: [
-    ("text_encoder", ["input_ids": "text.input_ids"], ["last_hidden_state": "text.last_hidden_state"]),
-    (
-      "unet",
-      [
-        "sample": "unet.sample", "timestep": "unet.timestep", "encoder_hidden_states": "unet.encoder_hidden_states",
-      ], ["out": "unet.out"]
-    ),
-    ("vae_decoder", ["latent": "vae.latent"], ["decoded": "vae.decoded"]),
-    ("vae_encoder", ["image": "vae.image"], ["mean": "vae.mean", "logvar": "vae.logvar"]),
-  ])
+  @Test(arguments: Golden.components)
   func components(name: String, inputs: [String: String], outputs: [String: String]) throws {
     try withTemporaryFolder { folder in
-      var writer = SafetensorsWriter()
-      for (name, source) in inputs {
-        let tensor = try golden.tensor(source)
-        if tensor.type.dtype == .i64 {
-          try writer.add(name, tensor.shape, int64s: tensor.values.map { Int64($0) })
-        } else {
-          try writer.add(name, tensor.shape, floats: tensor.values)
-        }
-      }
-      try writer.write(to: "\(folder)/in")
+      try golden.write(inputs, to: "\(folder)/in")
       for device in ["cpu", "reference"] {
         let outcome = try ToolProcess.run(
           "sd-run", plan, "--component", name, "--inputs", "\(folder)/in", "--outputs", "\(folder)/out", "--device",

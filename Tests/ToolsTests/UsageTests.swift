@@ -43,7 +43,7 @@ struct UsageTests {
       ["--device", "gpu"],
       """
       unknown device 'gpu'
-        Did you mean 'cpu'? The devices are auto, cpu, reference.
+        Did you mean 'cpu'? The devices are auto, cpu, cuda, cuda:1 ..., reference.
       """
     ),
     (
@@ -80,7 +80,15 @@ struct UsageTests {
       "height and width must be multiples of 8, they are 73 and 56\n  The nearest size is 72x56."
     ),
     (["MODEL", "--precision", "int8"], "unknown precision 'int8'\n  It must be auto, fp32, bf16 or fp16."),
-    (["MODEL", "--target", "tpu"], "unknown target 'tpu'\n  This version compiles for cpu only."),
+    (
+      ["MODEL", "--target", "tpu"],
+      "unknown target 'tpu'\n  The targets are cpu, cuda, and cuda:sm_90 for one family of GPUs."
+    ),
+    (
+      ["MODEL", "--target", "cuda:sm_75"],
+      "unknown family of GPUs 'sm_75' in the target 'cuda:sm_75'\n  The families are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120."
+    ),
+    (["MODEL", "--target", "cuda", "--tune"], "--tune times convolutions on a processor; the target is cuda"),
     (["MODEL", "--batch", "0"], "the batch must be in 1 ... 64, it is 0"),
     (["MODEL", "--stats=xml"], "--stats prints text or json, not 'xml'"),
     (["MODEL", "--rewrite-limit=-1"], "the rewrite limit must be at least 0, it is -1"),

@@ -5,7 +5,7 @@ import GraphRuntime
 public final class ProgressBar: @unchecked Sendable {
   private let title: String
   private let isQuiet: Bool
-  private let start = Profile.now()
+  private var start = Profile.now()
   private var lastLine = -1.0
 
   /// A bar for work of that name; a quiet one prints nothing.
@@ -13,8 +13,10 @@ public final class ProgressBar: @unchecked Sendable {
     (self.title, self.isQuiet) = (title, isQuiet)
   }
 
-  /// Shows that `done` of `total` units are done; nothing before the first, when there is no rate.
+  /// Shows that `done` of `total` units are done; nothing before the first, when there is no rate. The clock starts with
+  /// the bar, and again at 0.
   public func update(_ done: Int, of total: Int, unit: String) {
+    if done == 0 { start = Profile.now() }
     guard !isQuiet, done > 0, total > 0 else { return }
     let seconds = max(1e-9, Profile.now() - start)
     let rate = Double(done) / seconds

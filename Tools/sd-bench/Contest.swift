@@ -31,6 +31,8 @@ struct Contest {
   var plan: String
   /// The instruction sets; the best comes first.
   var cpus: [CPU]
+  /// Where the plan runs; the instruction set is of no consequence on a GPU.
+  var device = DeviceName.cpu
   var threads: Int?
   var runs: Int
   /// The command that runs peers, if they are to take part.
@@ -54,9 +56,10 @@ struct Contest {
       let model = try open(cpu)
       models.append(model)
       let subject = try Benchmark(model).prepare(component)
-      var measurement = Measurement(name: cpu.level.rawValue, component: component)
+      var measurement = Measurement(
+        name: device == .cpu ? cpu.level.rawValue : model.deviceName, component: component)
       (measurement.flops, measurement.bytes) = (subject.flops, subject.bytes)
-      measurement.peakFLOPS = model.measuredPeakFLOPS()
+      measurement.peakFLOPS = try model.peakFLOPS()
       let isBest = contestants.isEmpty
       if isBest { measurement.memory = ProcessMemory.peakBytes }
       contestants.append(
@@ -72,7 +75,7 @@ struct Contest {
     }
     try takeTurns(contestants)
     for (contestant, model) in zip(contestants, models) {
-      contestant.measurement.peakFLOPS = max(contestant.measurement.peakFLOPS, model.measuredPeakFLOPS())
+      contestant.measurement.peakFLOPS = max(contestant.measurement.peakFLOPS, try model.peakFLOPS())
     }
     return try results(of: contestants)
   }
@@ -80,7 +83,7 @@ struct Contest {
   /// The plan on an instruction set.
   func open(_ cpu: CPU) throws(SDError) -> CompiledModel {
     var options = CompiledModel.Options()
-    (options.threads, options.cpu) = (threads, cpu)
+    (options.threads, options.cpu, options.device) = (threads, cpu, device)
     return try CompiledModel(plan: plan, options)
   }
 

@@ -8,6 +8,8 @@ struct Report {
   var plan: String
   var info: PlanInfo
   var threads: Int
+  /// Whether the peak is this processor's, measured, and not a GPU's.
+  var isPeakMeasured = true
   /// For every component a row of the best instruction set, then the others, then the peers.
   var rows: [[Measurement]]
 
@@ -25,7 +27,7 @@ struct Report {
     let best = rows.compactMap(\.first)
     let peak = best.map(\.peakFLOPS).max() ?? 0
     lines.append(
-      "peak \(decimal(peak / 1e12, 3)) TFLOP/s measured, memory \(Report.mebi(best.compactMap(\.memory).max() ?? 0)) MiB"
+      "peak \(decimal(peak / 1e12, 3)) TFLOP/s \(isPeakMeasured ? "measured" : "by the data sheet"), memory \(Report.mebi(best.compactMap(\.memory).max() ?? 0)) MiB"
     )
     return lines.joined(separator: "\n")
   }
@@ -52,7 +54,7 @@ struct Report {
     return line(
       component, row.name,
       [
-        decimal(row.timings.median, 4), decimal(row.timings.min, 4), decimal(row.timings.max, 4),
+        decimal(row.timings.median, 5), decimal(row.timings.min, 5), decimal(row.timings.max, 5),
         decimal(row.flopsPerSecond / 1e12, 3), decimal(100 * row.peakFraction, 1),
         row.bytes.map { decimal(Double($0) / 1e9, 3) } ?? "", row.memory.map(mebi) ?? "",
         row.ratio.map { decimal($0, 2) } ?? "",

@@ -43,6 +43,9 @@ struct SDBench: ParsableCommand {
   @Option(help: "Threads. (default: one for every processor)")
   var threads: Int?
 
+  @Option(help: "Where the plans run: cpu, cuda, cuda:1 ...")
+  var device = "cpu"
+
   @Flag(help: "Print one line of JSON for each plan, with --compare one for each instruction set.")
   var json = false
 
@@ -80,12 +83,16 @@ struct SDBench: ParsableCommand {
   private func measure(_ plan: String) throws(SDError) -> Report {
     let best = try Debug.cpu()
     // Each level once, as strong as the processor has it.
-    let lower = compare ? CPU.Level.allCases.reversed().filter { $0 < best.level }.compactMap { try? CPU($0) } : []
-    let contest = Contest(plan: plan, cpus: [best] + lower, threads: threads, runs: runs, peers: peers)
+    let device = try DeviceName(name: device)
+    let lower =
+      compare && device == .cpu
+      ? CPU.Level.allCases.reversed().filter { $0 < best.level }.compactMap { try? CPU($0) } : []
+    let contest = Contest(plan: plan, cpus: [best] + lower, device: device, threads: threads, runs: runs, peers: peers)
     let model = try contest.open(best)
     let components =
       try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
-    var report = Report(plan: plan, info: model.info, threads: model.threads, rows: [])
+    var report = Report(
+      plan: plan, info: model.info, threads: model.threads, isPeakMeasured: device == .cpu, rows: [])
     for component in components { report.rows.append(try contest.measure(component)) }
     return report
   }

@@ -45,7 +45,7 @@ struct SDCompile: ParsableCommand {
   @Option(help: "auto, fp32, bf16 or fp16: the type of weights and activations; sums are always float32.")
   var precision = "auto"
 
-  @Option(help: "What the plan is packed for: cpu.")
+  @Option(help: "What the plan is packed for: cpu, cuda, or cuda:sm_90 with kernels for one family of GPUs.")
   var target = "cpu"
 
   @Option(help: "all, or some of text_encoder,unet,vae_decoder,vae_encoder.")
@@ -86,9 +86,6 @@ struct SDCompile: ParsableCommand {
   }
 
   private func modelSource() throws(SDError) -> ModelSource {
-    guard target == "cpu" else {
-      throw SDError(.usage, "unknown target '\(target)'", hint: "This version compiles for cpu only.")
-    }
     let randomWeights = try randomWeights.map { (text) throws(SDError) in try Seed.parse(text) }
     switch (model, arch) {
     case (let folder?, nil): return try ModelSource(folder: folder, randomWeights: randomWeights)
@@ -105,6 +102,7 @@ struct SDCompile: ParsableCommand {
     var options = PlanCompiler.Options()
     for text in size { options.sizes.append(try PictureSize(text)) }
     options.batch = batch
+    options.target = try PlanTarget(target)
     options.components = try Component.list(components)
     options.cpu = try Debug.cpu()
     if precision != "auto" {
@@ -129,6 +127,8 @@ struct SDCompile: ParsableCommand {
     var compiler = PlanCompiler(source, options)
     let tuning = ProgressBar("tuning", isQuiet: quiet)
     compiler.tuningProgress = { tuning.update(Int($0 * 100), of: 100, unit: "%") }
+    let kernels = ProgressBar("kernels", isQuiet: quiet)
+    compiler.kernelProgress = { kernels.update(Int($0 * 100), of: 100, unit: "%") }
     let bar = ProgressBar("weights", isQuiet: quiet)
     compiler.progress = { bar.update(Int($0 * 100), of: 100, unit: "%") }
     return compiler

@@ -67,7 +67,7 @@ struct SDRun: ParsableCommand {
   @Option(help: "Threads. (default: one for every processor)")
   var threads: Int?
 
-  @Option(help: "auto, cpu, or reference: slow, plain, and the judge of the others.")
+  @Option(help: "auto, cpu, cuda, cuda:1 ..., or reference: slow, plain, and the judge of the others.")
   var device = "auto"
 
   @Option(help: "Start from the unit noise `latents` [B,C,h,w] of this safetensors file.")
@@ -169,7 +169,7 @@ struct SDRun: ParsableCommand {
   }
 
   private func report(_ model: CompiledModel, to path: String) throws(SDError) {
-    guard let trace = model.trace else { return }
+    guard let trace = try model.trace else { return }
     var file = try AtomicFile(path)
     try file.append(Array(trace.json.utf8))
     try file.commit()

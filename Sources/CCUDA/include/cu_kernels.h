@@ -86,9 +86,11 @@ struct cu_layer_norm {
   float eps;
 };
 
+/// exp(scale x) of each row, normalized to sum to one.
 struct cu_softmax {
   cu_address x, y;
   int x_dtype, y_dtype, x_pitch, y_pitch, rows, columns;
+  float scale;
 };
 
 enum { CU_RANK = 8 };

@@ -187,7 +187,7 @@ KERNEL(256, 4) softmax(PARAMETER cu_softmax p) {
   float highest = NEGATIVE_INFINITY, total = 0;
   bool has_nan = false;
   for (int c = threadIdx.x; c < p.columns; c += 256) {
-    const float value = load_float(p.x, x + c, p.x_dtype);
+    const float value = load_float(p.x, x + c, p.x_dtype) * p.scale;
     has_nan |= value != value;
     highest = fmaxf(highest, value);
   }
@@ -196,7 +196,7 @@ KERNEL(256, 4) softmax(PARAMETER cu_softmax p) {
   __syncthreads();
   for (int i = 0; i < 8; i++) highest = fmaxf(highest, partial[i]);
   __syncthreads();
-  for (int c = threadIdx.x; c < p.columns; c += 256) total += expf(load_float(p.x, x + c, p.x_dtype) - highest);
+  for (int c = threadIdx.x; c < p.columns; c += 256) total += expf(load_float(p.x, x + c, p.x_dtype) * p.scale - highest);
   if (has_nan) total = bits_to_float(0x7fffffffu);
   total = warp_sum(total);
   if (lane == 0) partial[warp] = total;
@@ -204,5 +204,5 @@ KERNEL(256, 4) softmax(PARAMETER cu_softmax p) {
   total = 0;
   for (int i = 0; i < 8; i++) total += partial[i];
   for (int c = threadIdx.x; c < p.columns; c += 256)
-    store_float(p.y, y + c, p.y_dtype, expf(load_float(p.x, x + c, p.x_dtype) - highest) / total);
+    store_float(p.y, y + c, p.y_dtype, expf(load_float(p.x, x + c, p.x_dtype) * p.scale - highest) / total);
 }

@@ -10,12 +10,14 @@
 /// The *gated* variant is for GEGLU, where columns 0 ..< N/2 are values and N/2 ..< N their gates: panel p
 /// holds value columns 16p ..< 16p + 16 and then the 16 gates of the same columns; [ceil(N / 2 /
 /// 16)][K][32]. N is even.
+///
+/// Layout "rows" is [N][kernel_h][kernel_w][channels]: what GPUs read.
 #ifndef CK_PACK_H
 #define CK_PACK_H
 
 #include "ck_types.h"
 
-/// Arguments of `ck_pack_panels` and `ck_unpack_panels`.
+/// Arguments of `ck_pack_weight` and `ck_unpack_weight`.
 struct ck_pack {
   const void *source;         ///< pack: checkpoint layout; unpack: panels
   void *destination;          ///< pack: panels; unpack: checkpoint layout
@@ -29,6 +31,7 @@ struct ck_pack {
   /// offset `source` by first_channel * channel_stride.
   long column_stride, channel_stride, tap_stride;
   int gated;  ///< 1: gated layout
+  int rows;   ///< 1: layout "rows"
 };
 
 /// Number of panels: ceil(columns / 32), gated: ceil(columns / 2 / 16).
@@ -41,13 +44,13 @@ static inline long ck_packed_run(long channels, long kernel_w) { return (kernel_
 size_t ck_packed_count(
   long columns, long channels, long kernel_h, long kernel_w, int gated, enum ck_dtype dtype);
 
-/// Parts of a packing or unpacking call (one part is a range of panels).
+/// Parts of a packing or unpacking call (one part is a range of panels or columns).
 long ck_pack_parts(const struct ck_pack *pack);
 
-/// Checkpoint layout -> panels. A `ck_function` over `struct ck_pack`; no scratch.
-void ck_pack_panels(const void *arguments, long part, long parts, void *scratch);
+/// Checkpoint layout -> the packed one. A `ck_function` over `struct ck_pack`; no scratch.
+void ck_pack_weight(const void *arguments, long part, long parts, void *scratch);
 
-/// Panels -> checkpoint layout: the inverse. A `ck_function` over `struct ck_pack`; no scratch.
-void ck_unpack_panels(const void *arguments, long part, long parts, void *scratch);
+/// The packed layout -> checkpoint layout: the inverse. A `ck_function` over `struct ck_pack`; no scratch.
+void ck_unpack_weight(const void *arguments, long part, long parts, void *scratch);
 
 #endif

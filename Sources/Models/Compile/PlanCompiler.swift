@@ -10,11 +10,13 @@ public struct PlanCompiler: Sendable {
     public var sizes: [PictureSize] = []
     /// Pictures that one pass of the guided U-Net draws.
     public var batch = 1
-    /// Element type of products and activations; nil chooses by the processor.
+    /// Element type of products and activations; nil chooses by target and component (`PlanTarget.precision(for:)`).
     public var precision: Precision?
+    /// What the weights are packed for, and which kernels are stored.
+    public var target = PlanTarget.cpu
     /// Which components the plan holds.
     public var components = Component.allCases
-    /// The processor whose weight layouts are stored.
+    /// The processor whose weight layouts are stored when it is the target.
     public var cpu = CPU.best
     /// How the passes run.
     public var passes = PassOptions()
@@ -38,6 +40,9 @@ public struct PlanCompiler: Sendable {
   /// Told how many of the graphs are tuned, from 0 to 1.
   public var tuningProgress: @Sendable (Double) -> Void = { _ in }
 
+  /// Told how many of the kernels for GPUs are compiled, from 0 to 1.
+  public var kernelProgress: @Sendable (Double) -> Void = { _ in }
+
   /// A compiler; nothing happens yet.
   public init(_ source: ModelSource, _ options: Options = Options()) {
     self.source = source
@@ -54,16 +59,19 @@ public struct PlanCompiler: Sendable {
     guard (1...64).contains(options.batch) else {
       throw SDError(.usage, "the batch must be in 1 ... 64, it is \(options.batch)")
     }
-    let precision = options.precision ?? PlanCompiler.automaticPrecision
+    guard options.target == .cpu || !options.tune else {
+      throw SDError(.usage, "--tune times convolutions on a processor; the target is \(options.target.name)")
+    }
     let device = CPUDevice(cpu: options.cpu)
+    let kernels = try storedKernels(threads: device.threads)
     var report = CompileReport()
-    var info = self.info(sizes: sizes, precision: precision)
+    var info = self.info(sizes: sizes)
     var compiled: [CompiledComponent] = []
     for component in options.components {
       var part = CompiledComponent(component: component)
       for declared in try declare(component, sizes: sizes) {
         if let stop = Interruption.error { throw stop }
-        try part.add(declared, precision: precision, options, device, &report)
+        try part.add(declared, precision: precision(component), options, device, &report)
         info.declaredFlops[declared.name] = declared.graph.flops
       }
       compiled.append(part)
@@ -78,7 +86,7 @@ public struct PlanCompiler: Sendable {
       return WeightEvaluator(parameters, derived: part.derived, device: device)
     }
 
-    var writer = try PlanWriter(path, sectionCount: tuning == nil ? 7 : 8)
+    var writer = try PlanWriter(path, sectionCount: 7 + (tuning == nil ? 0 : 1) + (kernels == nil ? 0 : 2))
     try writer.begin(.weights, flags: [.critical, .lazy])
     let table = try writeWeights(compiled, evaluators, to: &writer)
     try writer.add(.weightTable, Array(table.json.canonical.utf8))
@@ -88,12 +96,25 @@ public struct PlanCompiler: Sendable {
     try writer.add(.scheduler, Array(JSON.object(source.description.scheduler.members).canonical.utf8))
     try writer.add(.fallbacks, Array(fallbacks.canonical.utf8), flags: [])
     if let tuning { try writer.add(.tuning, Array(tuning.json.canonical.utf8), flags: []) }
+    if let kernels {
+      try writer.add(.kernelTable, Array(kernels.json.canonical.utf8), flags: [])
+      try writer.add(.kernels, kernels.bytes, flags: [])
+    }
     report.planID = try writer.commit().description
     return report
   }
 
-  /// bf16 where the processor multiplies it, fp32 otherwise.
-  public static var automaticPrecision: Precision { CPU.best.multipliesBF16 ? .bf16 : .fp32 }
+  private func precision(_ component: Component) -> Precision {
+    options.precision ?? options.target.precision(for: component)
+  }
+
+  /// The kernels of the target's families, nil for processors.
+  private func storedKernels(threads: Int) throws(SDError) -> StoredKernels? {
+    let families = options.target.architectures
+    if families.isEmpty { return nil }
+    kernelProgress(0)
+    return try StoredKernels(for: families, threads: threads, progress: kernelProgress)
+  }
 
   private func checkedSizes() throws(SDError) -> [PictureSize] {
     let own = source.description.sampleSize
@@ -105,11 +126,12 @@ public struct PlanCompiler: Sendable {
     return sizes
   }
 
-  private func info(sizes: [PictureSize], precision: Precision) -> PlanInfo {
+  private func info(sizes: [PictureSize]) -> PlanInfo {
     let model = source.description
     return PlanInfo(
-      producer: "sd-compile \(PlanInfo.version)", model: source.name, precision: precision, level: options.cpu.level,
-      batch: options.batch, sizes: sizes, components: options.components, vaeFactor: model.vae.downsamplingFactor,
+      producer: "sd-compile \(PlanInfo.version)", model: source.name, precision: precision(.unet),
+      vaePrecision: precision(.vaeDecoder), target: options.target.name, level: options.cpu.level, batch: options.batch,
+      sizes: sizes, components: options.components, vaeFactor: model.vae.downsamplingFactor,
       scalingFactor: model.vae.scalingFactor, latentChannels: model.vae.latentChannels,
       tokens: source.tokenizer.maxLength, vocabulary: model.textEncoder.vocabSize,
       contextWidth: model.unet.crossAttentionDim, scheduleRows: PlanCompiler.scheduleRows, passes: [:],
@@ -158,6 +180,7 @@ public struct PlanCompiler: Sendable {
   private func tune(
     _ components: [CompiledComponent], _ device: CPUDevice, _ report: inout CompileReport
   ) throws(SDError) -> Tuning {
+    tuningProgress(0)
     var tuner = try Tuner(device)
     let graphs = components.flatMap(\.graphs)
     for (index, part) in graphs.enumerated() {
@@ -200,6 +223,7 @@ public struct PlanCompiler: Sendable {
     var table: [WeightTable.Entry] = []
     var places: [Digest: Int] = [:]
     var done = 0
+    progress(0)
     for (component, evaluator) in zip(components, evaluators) {
       let weights = component.weights.sorted {
         ($0.name, $0.layout.rawValue, "\($0.type)") < ($1.name, $1.layout.rawValue, "\($1.type)")
@@ -258,8 +282,9 @@ struct CompiledComponent {
     pipeline.insert(options.extraPasses)
     let optimized = try pipeline.run(declared.graph)
     var parts: [CompileReport.Part] = []
+    let library = options.target.library(device)
     for (rate, graph) in optimized.graphs.all {
-      let program = try lower(graph, with: device.library)
+      let program = try lower(graph, with: library)
       weights.formUnion(program.weights)
       graphs.append((declared.key, rate, graph))
       parts.append(CompileReport.Part(rate: rate, program))

@@ -25,7 +25,11 @@ public struct PlanInfo: Sendable {
   public var model: String
   /// Element type of products and activations.
   public var precision: Precision
-  /// Instruction set whose weight layouts are stored.
+  /// Element type of the autoencoder's products and activations.
+  public var vaePrecision: Precision
+  /// What the weights are packed for: `cpu` or `cuda`.
+  public var target: String
+  /// Instruction set whose weight layouts are stored in a plan for processors.
   public var level: CPU.Level
   /// Pictures that one pass of the guided U-Net draws.
   public var batch: Int
@@ -55,6 +59,14 @@ public struct PlanInfo: Sendable {
 }
 
 extension PlanInfo {
+  /// `fp16`, or `fp16, autoencoder bf16`.
+  public var precisions: String {
+    precision.rawValue + (vaePrecision == precision ? "" : ", autoencoder \(vaePrecision.rawValue)")
+  }
+
+  /// `cpu avx512` or `cuda`.
+  package var packing: String { target == "cpu" ? "cpu \(level.rawValue)" : target }
+
   /// As it is stored: canonical JSON.
   package var json: JSON {
     func map(_ values: [String: Int]) -> JSON {
@@ -64,7 +76,8 @@ extension PlanInfo {
     }
     return [
       "producer": .string(producer), "model": .string(model), "precision": .string(precision.rawValue),
-      "cpu": .string(level.rawValue), "batch": JSON(batch),
+      "vae_precision": .string(vaePrecision.rawValue), "target": .string(target), "cpu": .string(level.rawValue),
+      "batch": JSON(batch),
       "sizes": .array(sizes.map { .string("\($0)") }), "components": .array(components.map { .string($0.rawValue) }),
       "vae_factor": JSON(vaeFactor), "scaling_factor": JSON(scalingFactor), "latent_channels": JSON(latentChannels),
       "tokens": JSON(tokens), "vocabulary": JSON(vocabulary), "context_width": JSON(contextWidth),
@@ -87,6 +100,8 @@ extension PlanInfo {
     producer = try config.string("producer")
     model = try config.string("model")
     precision = try config.named("precision")
+    vaePrecision = try config.has("vae_precision") ? config.named("vae_precision") : precision
+    target = try config.has("target") ? config.string("target") : "cpu"
     level = try config.named("cpu")
     batch = try config.natural("batch", upTo: 1024)
     sizes = []

@@ -20,6 +20,7 @@ public struct Benchmark {
     public func run() throws(SDError) -> Double {
       let start = Profile.now()
       try session.run(.step)
+      try session.finish()
       return Profile.now() - start
     }
   }
@@ -36,11 +37,12 @@ public struct Benchmark {
     let size = component == .textEncoder ? nil : try model.chosen(nil)
     let key = GraphKey(component: component, entry: component == .unet ? "guided" : "general", size: size)
     let session = try GraphSession(model, key)
-    for (name, type) in session.inputs { session.write(name, Benchmark.values(type)) }
+    for (name, type) in session.inputs { try session.write(name, Benchmark.values(type)) }
     // What the prompt and the schedule need is done once; a step is what repeats.
     try session.run(.prompt)
     try session.run(.schedule)
     try session.run(.step)
+    try session.finish()
     let name = "\(component.rawValue).\(key.entry)" + (size.map { "@\($0)" } ?? "")
     return Subject(session, flops: model.info.declaredFlops[name] ?? 0)
   }

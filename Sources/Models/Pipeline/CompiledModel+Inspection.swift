@@ -13,8 +13,8 @@ extension CompiledModel {
       "model        \(info.model), latents [\(info.latentChannels), h/\(info.vaeFactor), w/\(info.vaeFactor)], "
         + "scaling factor \(info.scalingFactor)",
       "scheduler    \(schedulerConfiguration.className)",
-      "precision    \(info.precision.rawValue)",
-      "packed for   cpu \(info.level.rawValue)",
+      "precision    \(info.precisions)",
+      "packed for   \(info.packing)",
       "sizes        \(info.sizes.map(\.description).joined(separator: ", ")), batch \(info.batch)",
       "components   \(info.components.map(\.rawValue).joined(separator: ", "))",
       "passes       "

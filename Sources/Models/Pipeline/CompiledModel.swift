@@ -11,7 +11,7 @@ public final class CompiledModel {
   public struct Options: Sendable {
     /// Threads; nil takes one for every processor.
     public var threads: Int?
-    /// `cpu` or `reference`.
+    /// Where it runs.
     public var device = DeviceName.cpu
     /// The processor level that kernels are chosen for; nil takes `SD_CPU`, or the best there is.
     public var cpu: CPU?
@@ -41,9 +41,11 @@ public final class CompiledModel {
   /// What was measured where the plan was made, if anything; used where the processor has the same kernels.
   package let tuning: Tuning?
   package let device: any Device
+  /// `cpu`, `cuda:0` or `reference`.
+  public var deviceName: String { device.name }
   package let profile: Profile?
   /// How many threads run a kernel.
-  package let threads: Int
+  package var threads: Int { device.threads }
   private let options: Options
   private var lowered: [GraphKey: [Rate: Program]] = [:]
 
@@ -67,12 +69,11 @@ public final class CompiledModel {
     var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
     if let tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
-    let cpuDevice = CPUDevice(threads: options.threads, cpu: cpu)
-    threads = cpuDevice.threads
-    device = options.device == .cpu ? cpuDevice : ReferenceDevice()
+    let kernels = try CompiledModel.kernels(file)
+    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels)
     profile = options.profiled ? Profile() : nil
     Debug.log(
-      1, "\(path): \(info.model), \(info.precision.rawValue); \(device.name), \(cpu.level.rawValue), \(threads) threads"
+      1, "\(path): \(info.model), \(info.precisions); \(device.name), \(cpu.level.rawValue), \(device.threads) threads"
     )
     if Debug.verifiesWeights { try table.verify(file) }
   }
@@ -84,6 +85,11 @@ public final class CompiledModel {
   private static func tuning(_ file: PlanFile) throws(SDError) -> Tuning? {
     guard file[.tuning] != nil else { return nil }
     return try Tuning(JSON.Config(json(file, .tuning), file: "\(file.path): section TUNE"))
+  }
+
+  private static func kernels(_ file: PlanFile) throws(SDError) -> StoredKernels? {
+    guard file[.kernelTable] != nil else { return nil }
+    return try StoredKernels(json(file, .kernelTable), file.section(.kernels), path: file.path)
   }
 
   /// The text encoder: ids `[B][tokens]` to hidden states.
@@ -181,11 +187,12 @@ public final class CompiledModel {
     return texts
   }
 
-  /// FLOP/s of all threads in loops of independent multiply-adds, measured now: what a perfect kernel reaches. In a
-  /// plan of bf16 they multiply bfloat16, where the processor can.
-  public func measuredPeakFLOPS() -> Double {
-    (device as? CPUDevice)?.measuredPeak(info.precision.dtype, seconds: 0.1) ?? 0
-  }
+  /// FLOP/s that a perfect kernel reaches. On a processor they are measured now, in loops of independent multiply-adds
+  /// on all threads; in a plan of bf16 these multiply bfloat16, where the processor can. On a GPU they are its data
+  /// sheet's.
+  ///
+  /// - Throws: `SDError` (device) when a GPU cannot say.
+  public func peakFLOPS() throws(SDError) -> Double { try device.peakFLOPS(info.precision.dtype) }
 
   /// Refuses to start what would not fit into memory: components that are to be ready at the same time.
   ///
@@ -199,32 +206,6 @@ public final class CompiledModel {
       rest += threads * programs.reduce(0) { $0 + $1.scratchBytes }
       rest += programs.flatMap { $0.inputs + $0.outputs }.reduce(0) { $0 + $1.type.byteCount }
     }
-    try AvailableMemory.check([("weights", weights), ("arena", arena), ("scratch", rest)])
-  }
-}
-
-/// Where a model runs.
-public enum DeviceName: String, Sendable, CaseIterable {
-  /// The threaded CPU.
-  case cpu
-  /// The interpreter: slow, plain, and the judge of the others.
-  case reference
-
-  /// The device of a name; `auto` is the CPU.
-  ///
-  /// - Throws: `SDError`: device for CUDA, usage for an unknown name.
-  public init(name: String) throws(SDError) {
-    if name == "auto" {
-      self = .cpu
-    } else if name == "cuda" || name.hasPrefix("cuda:") {
-      throw SDError(.device, "this version cannot run on CUDA devices", hint: "Use --device cpu.")
-    } else if let device = DeviceName(rawValue: name) {
-      self = device
-    } else {
-      let known = ["auto"] + DeviceName.allCases.map(\.rawValue)
-      let meant = nearest(to: name, in: known).map { "Did you mean '\($0)'? " } ?? ""
-      throw SDError(
-        .usage, "unknown device '\(name)'", hint: "\(meant)The devices are \(known.joined(separator: ", ")).")
-    }
+    try device.checkMemory([("weights", weights), ("arena", arena), ("scratch", rest)])
   }
 }

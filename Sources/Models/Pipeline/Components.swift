@@ -124,10 +124,10 @@ extension GraphSession {
     }
     var results = [[Float]](repeating: [], count: outputs.count)
     for start in stride(from: 0, to: total, by: chunk) {
-      for (name, tensor) in arranged { write(name, tensor.rows(start, chunk)) }
+      for (name, tensor) in arranged { try write(name, tensor.rows(start, chunk)) }
       for lower in Rate.allCases where lower <= rate { try run(lower) }
       for (index, name) in outputs.enumerated() {
-        let values = read(name)
+        let values = try read(name)
         results[index] += values.prefix(values.count / chunk * min(chunk, total - start))
       }
     }

@@ -28,7 +28,7 @@ final class GuidedUNet {
 
   /// Sets the hidden states of the prompts, `[batch][tokens · D]` each.
   func setPrompts(unconditional: [[Float]], conditional: [[Float]]) throws(SDError) {
-    session.write("encoder_hidden_states", (unconditional + conditional).flatMap(\.self))
+    try session.write("encoder_hidden_states", (unconditional + conditional).flatMap(\.self))
     try session.run(.prompt)
   }
 
@@ -47,14 +47,14 @@ final class GuidedUNet {
       let rows = (chunk * scheduleRows..<(chunk + 1) * scheduleRows).map {
         timesteps[min($0, timesteps.count - 1)]
       }
-      session.write("timesteps", rows)
+      try session.write("timesteps", rows)
       try session.run(.schedule)
       self.chunk = chunk
     }
-    session.write("index", [Float(index % scheduleRows)])
-    session.write("sample", samples.flatMap(\.self))
+    try session.write("index", [Float(index % scheduleRows)])
+    try session.write("sample", samples.flatMap(\.self))
     try session.run(.step)
-    let output = session.read("out")
+    let output = try session.read("out")
     let width = output.count / (2 * batch)
     let rows = (0..<2 * batch).map { Array(output[$0 * width..<($0 + 1) * width]) }
     return (Array(rows[..<batch]), Array(rows[batch...]))

@@ -1,10 +1,11 @@
+package import GraphIR
 package import GraphRuntime
 
 /// Where the time of a run went: Chrome's trace format, and a table of kernels by time lost.
 package struct Trace: Sendable {
   private let events: [Profile.Event]
   private let peakFlops: Double
-  /// Bytes per second that one may hope to move; a round figure for these machines' memory.
+  /// Bytes per second that one may hope to move.
   private let bandwidth: Double
 
   package init(_ profile: Profile, peakFlops: Double, bandwidth: Double) {
@@ -44,7 +45,7 @@ package struct Trace: Sendable {
       lines.append(columns.joined() + "  " + name)
     }
     lines.append(
-      "roofline: \(decimal(peakFlops / 1e9, 0)) GFLOP/s measured, \(decimal(bandwidth / 1e9, 0)) GB/s assumed")
+      "roofline: \(decimal(peakFlops / 1e9, 0)) GFLOP/s, \(decimal(bandwidth / 1e9, 0)) GB/s")
     return lines.joined(separator: "\n")
   }
 
@@ -56,6 +57,9 @@ package struct Trace: Sendable {
 extension CompiledModel {
   /// Where the time went, when the model was opened to be profiled.
   package var trace: Trace? {
-    profile.map { Trace($0, peakFlops: measuredPeakFLOPS(), bandwidth: 20e9) }
+    get throws(SDError) {
+      guard let profile else { return nil }
+      return Trace(profile, peakFlops: try peakFLOPS(), bandwidth: try device.bandwidth())
+    }
   }
 }

@@ -3,7 +3,7 @@ package import GraphIR
 import Synchronization
 
 /// The threaded CPU. Threads are libomp's; the work of a kernel is cut into parts by shape alone.
-package struct CPUDevice: Device {
+package struct CPUDevice: HostDevice {
   /// `cpu`.
   package let name = "cpu"
   /// How many threads run a kernel's parts.
@@ -29,6 +29,8 @@ package struct CPUDevice: Device {
     }
     return peaks.values.withLock { $0.reduce(0, +) }
   }
+
+  package func peakFLOPS(_ dtype: DType) -> Double { measuredPeak(dtype, seconds: 0.1) }
 
   /// Binds every step's kernel to its addresses.
   package func prepare(

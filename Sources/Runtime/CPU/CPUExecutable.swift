@@ -75,14 +75,10 @@ final class CPUExecutable: Executable {
     Debug.log(2, "'\(program.graph.name)': \(seconds * 1e3) ms, \(Double(program.flops) / seconds / 1e9) GFLOP/s")
   }
 
+  func finish() {}
+
   private func checkNumbers(_ index: Int) throws(SDError) {
-    let step = program.steps[index]
-    for view in results[index] where view.read().contains(where: \.isNaN) {
-      throw SDError(
-        .numerics,
-        "'\(program.graph.name)': the first result that is not a number is that of '\(step.location)' "
-          + "(\(step.kernel.name), step \(index + 1) of \(program.steps.count))")
-    }
+    for view in results[index] where view.read().contains(where: \.isNaN) { throw program.notANumber(step: index) }
   }
 
   private func run(_ index: Int) {
@@ -93,5 +89,15 @@ final class CPUExecutable: Executable {
   /// Memory of which every thread has its own stretch.
   private struct ThreadScratch: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
+  }
+}
+
+extension Program {
+  /// What `SD_CHECK_NAN` has found.
+  func notANumber(step index: Int) -> SDError {
+    SDError(
+      .numerics,
+      "'\(graph.name)': the first result that is not a number is that of '\(steps[index].location)' "
+        + "(\(steps[index].kernel.name), step \(index + 1) of \(steps.count))")
   }
 }

@@ -90,6 +90,22 @@ package final class CUDAContext: @unchecked Sendable {
     body(driver.api)
   }
 
+  /// Cycles a second at most.
+  func clock() throws(SDError) -> Double { 1e3 * Double(try attribute(Int(SD_CU_DEVICE_ATTRIBUTE_CLOCK_RATE))) }
+
+  /// Bytes a second between the GPU and its memory at most.
+  func bandwidth() throws(SDError) -> Double {
+    let clock = 1e3 * Double(try attribute(Int(SD_CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)))
+    // Two transfers a cycle.
+    return 2 * clock * Double(try attribute(Int(SD_CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH))) / 8
+  }
+
+  private func attribute(_ id: Int) throws(SDError) -> Int {
+    var value: Int32 = 0
+    try driver.check(driver.api.cuDeviceGetAttribute(&value, Int32(id), device), "ask \(name) for its clocks")
+    return Int(value)
+  }
+
   /// Bytes that are free, and all there are.
   package func memory() throws(SDError) -> (free: Int, total: Int) {
     let api = try current()

@@ -56,11 +56,11 @@ extension CUDAContext {
   ///
   /// - Parameters:
   ///   - name: what errors call them.
-  package func load(_ cubin: UnsafeRawBufferPointer, name: String) throws(SDError) -> CUDAModule {
+  package func load(_ cubin: [UInt8], name: String) throws(SDError) -> CUDAModule {
     let api = try current()
     let action = "load the kernels '\(name)' on \(self.name) (\(deviceName))"
     var module: CUmodule?
-    try driver.check(api.cuModuleLoadData(&module, cubin.baseAddress), action)
+    try driver.check(api.cuModuleLoadData(&module, cubin), action)
     guard let module else { throw SDError(.device, "cannot \(action): the driver gave nothing") }
     return CUDAModule(module, name: name, context: self)
   }

@@ -39,14 +39,7 @@ package struct CubinCache: Sendable {
   package func path(_ source: CUDASource) throws(SDError) -> String? {
     let version = try version()
     guard let folder else { return nil }
-    let hasher = SHA256()
-    let texts = [version, source.name, source.text] + source.headers.flatMap { [$0.name, $0.text] } + source.options
-    for text in texts {
-      // With lengths: "ab", "c" is not "a", "bc".
-      let bytes = Array("\(text.utf8.count):\(text)".utf8)
-      bytes.withUnsafeBytes { hasher.update($0) }
-    }
-    return "\(folder)/\(try hasher.finish()).cubin"
+    return "\(folder)/\(version)-\(try source.digest()).cubin"
   }
 
   private static func read(_ path: String) -> [UInt8]? {

@@ -27,9 +27,19 @@ package struct CUDASource: Sendable {
   package var options: [String] {
     [
       "--gpu-architecture=\(architecture)", "--std=c++17", "--device-as-default-execution-space",
-      "--generate-line-info",
     ]
       + defines.map { "--define-macro=\($0)" }
+  }
+
+  /// SHA-256 of everything that a cubin is made from, but for the compiler.
+  package func digest() throws(SDError) -> Digest {
+    let hasher = SHA256()
+    for text in [name, self.text] + headers.flatMap({ [$0.name, $0.text] }) + options {
+      // With lengths: "ab", "c" is not "a", "bc".
+      let bytes = Array("\(text.utf8.count):\(text)".utf8)
+      bytes.withUnsafeBytes { hasher.update($0) }
+    }
+    return try hasher.finish()
   }
 }
 

@@ -5,7 +5,7 @@ package enum PlanFormat {
   /// Readers refuse another major version.
   package static let major: UInt16 = 2
   /// A larger minor version adds only what readers may ignore.
-  package static let minor: UInt16 = 1
+  package static let minor: UInt16 = 2
   /// Bytes of the prologue.
   package static let prologueBytes = 128
   /// Bytes of one entry of the section table, which follows the prologue.
@@ -44,6 +44,10 @@ package struct PlanSection: Hashable, Sendable {
     case fallbacks = "FALL"
     /// How convolutions were measured to run fastest on one machine.
     case tuning = "TUNE"
+    /// Which kernels for GPUs there are.
+    case kernelTable = "KTOC"
+    /// Kernels for GPUs.
+    case kernels = "KDAT"
   }
 
   /// What is done with an unknown section, and how its digest is checked.

@@ -33,7 +33,7 @@ struct CUDALaunchTests {
   }
 
   private static func module(_ context: CUDAContext) throws -> CUDAModule {
-    try FakeCUDA.cubin.withUnsafeBytes { try context.load($0, name: "test.cu") }
+    try context.load(FakeCUDA.cubin, name: "test.cu")
   }
 
   @Test func launch() throws {
@@ -57,7 +57,7 @@ struct CUDALaunchTests {
     #expect(
       throws: SDError(
         .device, "cannot load the kernels 'x' on cuda:0 (Fake GPU sm_90): CUDA_ERROR_INVALID_IMAGE (200)")
-    ) { _ = try [UInt8](repeating: 0, count: 64).withUnsafeBytes { try context.load($0, name: "x") } }
+    ) { _ = try context.load([UInt8](repeating: 0, count: 64), name: "x") }
   }
 
   @Test func sharedMemory() throws {

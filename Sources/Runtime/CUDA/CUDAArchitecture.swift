@@ -1,0 +1,84 @@
+public import GraphIR
+
+/// A family of GPUs that kernels are compiled for.
+public enum CUDAArchitecture: String, Sendable, CaseIterable {
+  /// A100.
+  case sm80 = "sm_80"
+  /// RTX 30.
+  case sm86 = "sm_86"
+  /// RTX 40, L40.
+  case sm89 = "sm_89"
+  /// H100, with what only this family has: products of warp groups.
+  case sm90 = "sm_90a"
+  /// B200.
+  case sm100 = "sm_100"
+  /// RTX 50.
+  case sm120 = "sm_120"
+
+  /// The family whose kernels run on a GPU of a compute capability (10 × major + minor), or nil.
+  package init?(computeCapability: Int) {
+    // Binaries run on later minor versions of the same major one.
+    let families = Self.allCases.filter {
+      $0.computeCapability <= computeCapability && $0.computeCapability / 10 == computeCapability / 10
+    }
+    guard let family = families.last else { return nil }
+    self = family
+  }
+
+  /// What users call it: `sm_90`.
+  public var name: String { "sm_\(computeCapability)" }
+
+  /// The first of the family: 90.
+  package var computeCapability: Int { Int(rawValue.filter(\.isNumber)) ?? 0 }
+
+  /// Floating-point operations of a multiprocessor's tensor cores in 16 bits, dense, with sums in float32.
+  var flopsPerCycle: Double {
+    switch self {
+    case .sm80: 2048
+    case .sm86: 512
+    case .sm89, .sm120: 512
+    case .sm90: 4096
+    case .sm100: 8192
+    }
+  }
+
+  /// Whether warp groups multiply matrices together (wgmma).
+  package var multipliesInGroups: Bool { self == .sm90 }
+}
+
+/// What kernels for a GPU are chosen by.
+package struct GPU: Hashable, Sendable {
+  /// Its family.
+  package var architecture: CUDAArchitecture
+  /// Streaming multiprocessors.
+  package var multiprocessors: Int
+  /// Most bytes of shared memory of a block.
+  package var sharedBytesPerBlock: Int
+
+  /// A GPU.
+  package init(architecture: CUDAArchitecture, multiprocessors: Int, sharedBytesPerBlock: Int) {
+    (self.architecture, self.multiprocessors) = (architecture, multiprocessors)
+    self.sharedBytesPerBlock = sharedBytesPerBlock
+  }
+
+  /// A typical one of a family, for plans that are made without a GPU.
+  package init(typical architecture: CUDAArchitecture) {
+    self.init(architecture: architecture, multiprocessors: 128, sharedBytesPerBlock: 101_376)
+  }
+}
+
+extension CUDAContext {
+  /// What kernels for it are chosen by.
+  ///
+  /// - Throws: `SDError` (device) for a GPU that is too old or too new.
+  package func gpu() throws(SDError) -> GPU {
+    guard let architecture = CUDAArchitecture(computeCapability: computeCapability) else {
+      throw SDError(
+        .device,
+        "\(name) (\(deviceName)) has compute capability \(computeCapability / 10).\(computeCapability % 10); there are "
+          + "kernels for 8.x, 9.x, 10.x and 12.x", hint: "Use --device cpu.")
+    }
+    return GPU(
+      architecture: architecture, multiprocessors: multiprocessors, sharedBytesPerBlock: sharedBytesPerBlock)
+  }
+}

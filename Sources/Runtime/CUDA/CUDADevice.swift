@@ -1,0 +1,118 @@
+package import GraphIR
+import Synchronization
+
+/// A GPU of NVIDIA's.
+package struct CUDADevice: Device {
+  /// `cuda:0`.
+  package var name: String { context.name }
+  /// One: blocks have no scratch memory of their own.
+  package let threads = 1
+  package let context: CUDAContext
+  /// What its kernels are chosen by.
+  package let gpu: GPU
+  let modules: CUDAModules
+  private let weights = UploadedWeights()
+
+  /// A GPU.
+  ///
+  /// - Parameters:
+  ///   - stored: the kernels of a plan.
+  ///   - cache: where others come from.
+  /// - Throws: `SDError` (device) for a GPU that is too old or too new.
+  package init(
+    _ context: CUDAContext, stored: StoredKernels? = nil, cache: CubinCache = CubinCache()
+  ) throws(SDError) {
+    self.context = context
+    gpu = try context.gpu()
+    modules = CUDAModules(context, gpu.architecture, stored: stored, cache: cache)
+  }
+
+  package var library: any KernelLibrary { CUDALibrary(gpu) }
+
+  /// Multiply-adds on tensor cores, or in float32, at the clock that the driver tells.
+  package func peakFLOPS(_ dtype: DType) throws(SDError) -> Double {
+    let isWide = dtype == .f32
+    let perCycle = gpu.architecture.flopsPerCycle
+    return Double(gpu.multiprocessors) * (isWide ? 256 : perCycle) * Double(try context.clock())
+  }
+
+  package func bandwidth() throws(SDError) -> Double { try context.bandwidth() }
+
+  package func checkMemory(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
+    try AvailableMemory.check(needs, available: context.memory().free, on: name)
+  }
+
+  package func allocate(_ byteCount: Int) throws(SDError) -> CUDAMemory { try context.allocate(byteCount) }
+
+  package func tensor(_ type: TensorType) throws(SDError) -> CUDATensor {
+    CUDATensor(type: type, memory: try context.allocate(type.byteCount), context: context)
+  }
+
+  package func prepare(
+    _ program: Program, weights: any WeightSource, arena: CUDAMemory, bindings: [String: CUDATensor],
+    profile: Profile?
+  ) throws(SDError) -> any Executable {
+    try CUDAExecutable(program, self, weights: weights, arena: arena, bindings: bindings, profile: profile)
+  }
+
+  /// A weight in the GPU's memory; programs that have the same one share it.
+  func upload(_ weight: Program.Weight, of source: any WeightSource) throws(SDError) -> CUDAMemory {
+    let bytes = UnsafeRawBufferPointer(
+      start: try source.bytes(of: weight), count: weight.layout.byteCount(weight.type))
+    return try weights.memory(for: bytes) { () throws(SDError) in
+      let memory = try context.allocate(bytes.count)
+      try context.upload(bytes, to: memory.address)
+      return memory
+    }
+  }
+}
+
+/// Weights that are on the GPU, by where they are on the host. Who holds one holds its source as well, so that an address
+/// names the same bytes for as long as they are kept here.
+private final class UploadedWeights: Sendable {
+  private struct Place: Hashable {
+    let address: UInt
+    let byteCount: Int
+  }
+  private struct Entry {
+    weak var memory: CUDAMemory?
+  }
+  private let entries = Mutex<[Place: Entry]>([:])
+
+  func memory(
+    for bytes: UnsafeRawBufferPointer, upload: () throws(SDError) -> CUDAMemory
+  ) throws(SDError) -> CUDAMemory {
+    let place = Place(address: UInt(bitPattern: bytes.baseAddress), byteCount: bytes.count)
+    if let memory = entries.withLock({ $0[place]?.memory }) { return memory }
+    let memory = try upload()
+    entries.withLock { $0[place] = Entry(memory: memory) }
+    return memory
+  }
+}
+
+/// A dense tensor in a GPU's memory.
+package struct CUDATensor: DeviceTensor {
+  package let type: TensorType
+  /// Its bytes.
+  package let memory: CUDAMemory
+  let context: CUDAContext
+
+  /// Uploads the values behind the work asked for so far.
+  package func write(_ values: [Float]) throws(SDError) {
+    let staged = try TensorStorage(type)
+    staged.write(values)
+    try context.upload(staged.bytes, to: memory.address)
+  }
+
+  /// Waits for the work asked for so far and downloads the values.
+  package func read() throws(SDError) -> [Float] {
+    let staged = try TensorStorage(type)
+    try context.download(from: memory.address, into: UnsafeMutableRawBufferPointer(mutating: staged.bytes))
+    return staged.read()
+  }
+}
+
+extension TensorStorage {
+  /// The bytes of the tensor.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory.bytes[..<type.byteCount]) }
+}

@@ -1,0 +1,32 @@
+package import GraphIR
+import Synchronization
+
+/// The kernels of one GPU, loaded when they are first asked for: those of a plan, or else of the cache of what was compiled
+/// here.
+final class CUDAModules: Sendable {
+  private let context: CUDAContext
+  private let architecture: CUDAArchitecture
+  private let stored: StoredKernels?
+  private let cache: CubinCache
+  private let loaded = Mutex<[CUDAUnit: CUDAModule]>([:])
+
+  init(_ context: CUDAContext, _ architecture: CUDAArchitecture, stored: StoredKernels?, cache: CubinCache) {
+    (self.context, self.architecture, self.stored, self.cache) = (context, architecture, stored, cache)
+  }
+
+  /// The kernel that a call names, ready for its shared memory.
+  func function(_ call: CUDACall) throws(SDError) -> CUDAFunction {
+    try module(call.unit).function(call.function, sharedBytes: call.sharedBytes)
+  }
+
+  private func module(_ unit: CUDAUnit) throws(SDError) -> CUDAModule {
+    try loaded.withLock { loaded throws(SDError) in
+      if let module = loaded[unit] { return module }
+      let source = unit.source(for: architecture)
+      let cubin = if let cubin = try stored?.cubin(source) { cubin } else { try cache.cubin(source) }
+      let module = try context.load(cubin, name: source.name)
+      loaded[unit] = module
+      return module
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import GraphIR
+import GraphRuntime
+import TestSupport
+import Testing
+
+/// Whole programs on the fake driver: lowering, views, memory plan and kernels together, against the interpreter.
+@Suite struct CUDADeviceTests {
+  @Test(arguments: [("80", 0), ("90", 100)]) func randomGraphs(sm: String, first: Int) throws {
+    let fake = try FakeCUDA(["SM": sm])
+    do {
+      let device = try CUDADevice(fake.context(), cache: .fake)
+      for seed in first..<first + 100 {
+        try checkRandomGraph(seed: UInt64(seed)) { (graph, inputs, parameters) throws(SDError) in
+          try run(
+            graph, on: device, inputs,
+            fill: { (arena) throws(SDError) in
+              try device.context.fill(arena.address, byteCount: arena.byteCount, 0xFF)
+            }, parameters: parameters)
+        }
+      }
+    }
+    #expect(fake.damages == 0 && fake.leaks.isEmpty, "\(fake.leaks)")
+  }
+
+  /// The second run launches what the first one recorded, and reads what was written in between.
+  @Test func recordedRuns() throws {
+    let fake = try FakeCUDA()
+    let device = try CUDADevice(fake.context(), cache: .fake)
+    let graph = try makeGraph([TensorType(.f32, [2, 3])]) { (x) throws(SDError) in try x[0].silu().adding(x[0]) }
+    let program = try lower(graph, with: device.library)
+    let (x, y) = (try device.tensor(TensorType(.f32, [2, 3])), try device.tensor(TensorType(.f32, [2, 3])))
+    let executable = try device.prepare(
+      program, weights: NoWeights(), arena: device.allocate(program.arenaBytes), bindings: ["0": x, "out": y],
+      profile: nil)
+    for value in [1, 2, 3] as [Float] {
+      try x.write([Float](repeating: value, count: 6))
+      try executable.run()
+      let expected = value / (1 + Float(1 / 2.718281828459045).power(value)) + value
+      for result in try y.read() { #expect((result - expected).magnitude < 1e-5) }
+    }
+    try executable.finish()
+    #expect(fake.calls("cuStreamBeginCapture_v2").count == 1)
+    #expect(fake.calls("cuGraphLaunch").count == 3)
+    #expect(fake.calls("cuLaunchKernelEx").count == 2)
+  }
+
+  /// Programs that have the same weight have it once.
+  @Test func sharedWeights() throws {
+    let fake = try FakeCUDA()
+    let device = try CUDADevice(fake.context(), cache: .fake)
+    let builder = GraphBuilder(name: "g")
+    let x = try builder.input("x", TensorType(.f32, [2, 8]))
+    try builder.output("out", x.linear(builder.parameter("w", [16, 8])))
+    let program = try lower(builder.graph, with: device.library)
+    let weights = OneWeight(try TensorStorage(TensorType(.f32, [16, 8])))
+    let bindings = [
+      "x": try device.tensor(TensorType(.f32, [2, 8])), "out": try device.tensor(TensorType(.f32, [2, 16])),
+    ]
+    let arena = try device.allocate(program.arenaBytes)
+    let first = try device.prepare(program, weights: weights, arena: arena, bindings: bindings, profile: nil)
+    let uploads = fake.calls("cuMemcpyHtoDAsync_v2").count
+    let second = try device.prepare(program, weights: weights, arena: arena, bindings: bindings, profile: nil)
+    #expect(uploads == 1 && fake.calls("cuMemcpyHtoDAsync_v2").count == 1)
+    for executable in [first, second] { try executable.run() }
+  }
+
+  private final class NoWeights: WeightSource {
+    func bytes(of weight: Program.Weight) throws(SDError) -> UnsafeRawPointer {
+      throw SDError(.invalid, "there are no weights")
+    }
+  }
+
+  private final class OneWeight: WeightSource {
+    private let tensor: TensorStorage
+
+    init(_ tensor: TensorStorage) { self.tensor = tensor }
+
+    func bytes(of weight: Program.Weight) throws(SDError) -> UnsafeRawPointer {
+      UnsafeRawPointer(tensor.memory.base)
+    }
+  }
+}
+
+extension Float {
+  /// This number to a whole power.
+  fileprivate func power(_ exponent: Float) -> Float { (0..<Int(exponent)).reduce(1) { (x, _) in x * self } }
+}

@@ -1,0 +1,85 @@
+package import GraphIR
+package import GraphRuntime
+
+/// Compares the kernels of GPUs, run by the fake driver, with the meaning of an op: on dense operands, on views in
+/// pieces of 16 bytes and on views of any alignment; for products of warps and of warp groups, in several orders of blocks.
+package struct CUDACheck {
+  /// The operation.
+  package let op: any Op
+  /// The operands that are weights.
+  package var weights: Set<Int>
+  /// The values of an operand, drawn uniformly; −1 … 1 unless told otherwise.
+  package var ranges: [Int: ClosedRange<Float>] = [:]
+  /// Integer operands: each element is drawn from 0 ..< bound.
+  package var bound = 1
+  /// By element type of a result, the greatest normalized mean squared error.
+  package var tolerance: [DType: Double] = [.f32: 1e-10, .f16: 1e-6, .bf16: 2e-5]
+  /// Columns in front of and behind those of an operand that is a view.
+  package var gaps = [0, 8, 3]
+
+  package init(_ op: any Op, weights: Set<Int> = []) { (self.op, self.weights) = (op, weights) }
+
+  /// Checks one case; returns the kernels that were launched.
+  @discardableResult
+  package func run(operands: [TensorType]) throws -> Set<String> {
+    var kernels: Set<String> = []
+    for (sm, order) in [("80", "1"), ("90", "7")] {
+      let fake = try FakeCUDA(["SM": sm, "ORDER": order])
+      for gap in gaps { kernels.formUnion(try run(operands, gap: gap, on: fake)) }
+      guard fake.damages == 0, fake.leaks.isEmpty else {
+        throw SDError(.device, "\(name(operands)) on sm_\(sm): \(fake.damages) damages, leaks \(fake.leaks)")
+      }
+    }
+    return kernels
+  }
+
+  private func name(_ types: [TensorType]) -> String {
+    "[\(type(of: op).id)] (\(types.map(\.description).joined(separator: ", ")))"
+  }
+
+  private func run(_ types: [TensorType], gap: Int, on fake: FakeCUDA) throws -> Set<String> {
+    let builder = GraphBuilder(name: "check")
+    var (values, inputs, parameters): ([Value], [String: Tensor], [String: Tensor]) = ([], [:], [:])
+    for (index, type) in types.enumerated() {
+      let isView = gap > 0 && !weights.contains(index) && type.rank > 0
+      let wide = isView ? type.with(shape: type.shape.dropLast() + [type.lastDimension + 2 * gap]) : type
+      var tensor = Tensor.random(wide, seed: UInt64(index + 1), in: ranges[index] ?? -1...1)
+      if !type.dtype.isFloat {
+        tensor = Tensor(wide, (0..<wide.count).map { Float($0 * 7 % bound) })
+      }
+      if weights.contains(index) {
+        parameters["\(index)"] = tensor
+        values.append(try builder.add(Parameter(name: "\(index)", type: type), []))
+      } else {
+        inputs["\(index)"] = tensor
+        let value = try builder.input("\(index)", wide)
+        values.append(try isView ? value.sliced(gap..<gap + type.lastDimension) : value)
+      }
+    }
+    for (index, result) in try builder.results(of: op, values).enumerated() {
+      try builder.output("out\(index)", result)
+    }
+    let known = parameters
+    let expected = try Interpreter().run(builder.graph, inputs: inputs) { known[$0.name] ?? Tensor($0.type, []) }
+    let device = try CUDADevice(fake.context(), cache: .fake)
+    let given = try TestSupport.run(
+      builder.graph, on: device, inputs,
+      fill: { (arena) throws(SDError) in
+        try device.context.fill(arena.address, byteCount: arena.byteCount, 0xFF)
+      }, parameters: { known[$0.name] ?? Tensor($0.type, []) })
+    for (name, wanted) in expected {
+      let error = nmse(given[name]?.values ?? [], wanted.values)
+      guard given[name]?.values.count == wanted.values.count, error <= tolerance[wanted.type.dtype] ?? 0 else {
+        throw SDError(.numerics, "\(self.name(types)), gap \(gap), \(device.gpu.architecture): NMSE \(error)")
+      }
+    }
+    return Set(try lower(builder.graph, with: device.library).steps.map(\.kernel.name))
+  }
+}
+
+extension CubinCache {
+  /// Gives the fake driver what it loads.
+  package static var fake: CubinCache {
+    CubinCache(folder: nil, version: { "fake" }, compile: { (_) throws(SDError) in FakeCUDA.cubin })
+  }
+}

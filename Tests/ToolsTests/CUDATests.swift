@@ -1,0 +1,188 @@
+import DiffusionModels
+import GraphIR
+import GraphPasses
+import GraphRuntime
+import TestSupport
+import Testing
+
+/// The tools on a GPU that is none: the fake driver of Tests/FakeCUDA, which runs the kernels on the CPU.
+@Suite struct CUDATests {
+  private static let limits: [Precision: Double] = [.fp32: 1e-10, .fp16: 1e-5, .bf16: 5e-4]
+
+  /// Variables with which a tool finds the fake driver.
+  private func environment(_ folder: String, _ options: [String: String] = [:]) throws -> [String: String] {
+    var variables = ["SD_CUDA_LIB_DIR": try FakeCUDA.folder(), "SD_CACHE_DIR": "\(folder)/cache"]
+    for (name, value) in options { variables["FAKECUDA_\(name)"] = value }
+    return variables
+  }
+
+  /// One forward of each component against diffusers, with products of warps and of warp groups.
+  @Test(arguments: MicroModel.all, Precision.allCases) func forwards(model: MicroModel, precision: Precision) throws {
+    let golden = try model.golden()
+    let plan = try model.plan(.init(precision))
+    try withTemporaryFolder { folder in
+      for (name, inputs, outputs) in Golden.components {
+        try golden.write(inputs, to: "\(folder)/in")
+        for sm in ["80", "90"] {
+          let outcome = try ToolProcess.run(
+            "sd-run", plan, "--component", name, "--inputs", "\(folder)/in", "--outputs", "\(folder)/out", "--device",
+            "cuda", environment: environment(folder, ["SM": sm, "REPORT": "1"]))
+          #expect(outcome.status == 0, "\(name), sm_\(sm): \(outcome.errors)")
+          #expect(outcome.errors.split(separator: "\n").allSatisfy { $0.hasSuffix("were re-packed in memory") })
+          let results = try TensorFile.read("\(folder)/out")
+          for (output, reference) in outputs {
+            let own = golden.rounding[precision]?[reference] ?? .infinity
+            let limit = try #require(Self.limits[precision])
+            expectClose(try #require(results[output]), try golden.tensor(reference), nmse: min(limit, 2 * own))
+          }
+        }
+      }
+    }
+  }
+
+  /// The same picture from every run, whatever the order in which blocks run; and nearly that of the CPU.
+  @Test func pictures() throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      var pictures: [[UInt8]] = []
+      for (device, order) in [("cuda", "0"), ("cuda:0", "1"), ("auto", "5"), ("cpu", "0")] {
+        let outcome = try ToolProcess.run(
+          "sd-run", plan, "--prompt", "a cat", "--steps", "3", "--seed", "7", "-o", "\(folder)/x.png",
+          "--latents-out", "\(folder)/latents", "--device", device,
+          environment: environment(folder, ["ORDER": order]))
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        pictures.append(try #require(get("\(folder)/latents")))
+      }
+      #expect(pictures[0] == pictures[1] && pictures[0] == pictures[2])
+      #expect(pictures[0] != pictures[3])
+      put(pictures[0], "\(folder)/gpu")
+      let (gpu, cpu) = (try TensorFile.latents("\(folder)/gpu"), try TensorFile.latents("\(folder)/latents"))
+      expectClose(gpu, cpu, nmse: 1e-9)
+    }
+  }
+
+  // MARK: What can be missing
+
+  private func expectFailure(
+    _ options: [String: String], _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      let arguments = [plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--quiet", "--device"]
+      let outcome = try ToolProcess(
+        "sd-run", arguments + ["cuda"], environment: environment(folder, options)
+      ).wait()
+      let lines = outcome.errors.split(separator: "\n").filter { !$0.hasSuffix("were re-packed in memory") }
+      #expect(lines.joined(separator: "\n") == "sd-run: \(message)", sourceLocation: sourceLocation)
+      #expect(outcome.status == 6 && get("\(folder)/x.png") == nil, sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test func machines() throws {
+    try expectFailure(
+      ["FAIL": "cuInit:1:100"],
+      """
+      cannot start CUDA: the driver finds no GPU
+        Check nvidia-smi and CUDA_VISIBLE_DEVICES; a container needs to be given its GPUs (docker run --gpus all).
+      """)
+    try expectFailure(
+      ["DRIVER": "11080"],
+      """
+      the NVIDIA driver is for CUDA 11.8, CUDA 12.0 or newer is required
+        Update the NVIDIA driver to release 525 or newer.
+      """)
+    try expectFailure(
+      ["SM": "75"],
+      """
+      cuda:0 (Fake GPU sm_75) has compute capability 7.5; there are kernels for 8.x, 9.x, 10.x and 12.x
+        Use --device cpu.
+      """)
+    try expectFailure(
+      ["MEMORY": "100000"],
+      """
+      needs 1.9 MiB of memory on cuda:0 (weights 0.8 MiB, arena 0.4 MiB, scratch 0.7 MiB); 0.1 MiB are available
+        Compile for a smaller --size or --batch, or with --precision bf16.
+      """)
+    try expectFailure(
+      ["FAIL": "cuLaunchKernelEx:5:719"],
+      """
+      cannot launch the kernel 'attention_any' on cuda:0: a kernel failed (CUDA error 719); the GPU's context is lost
+        Start the program again. A kernel or the GPU is defective: SD_DEBUG=4 says which kernels run.
+      """)
+    try expectFailure(
+      ["FAIL": "cuGraphLaunch:2:700"],
+      """
+      cannot launch a graph on cuda:0: a kernel accessed memory it must not (CUDA error 700); the GPU's context is lost
+        Start the program again. A kernel or the GPU is defective: SD_DEBUG=4 says which kernels run.
+      """)
+    try expectFailure(
+      ["FAIL": "cuStreamSynchronize:1:719"],
+      """
+      cannot download 4928 bytes from cuda:0: a kernel failed (CUDA error 719); the GPU's context is lost
+        Start the program again. A kernel or the GPU is defective: SD_DEBUG=4 says which kernels run.
+      """)
+  }
+
+  /// Whichever allocation fails, there is one sentence and no picture.
+  @Test func allocations() throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      for number in [1, 2, 3, 5, 10, 20, 40, 80, 160, 320] {
+        let outcome = try ToolProcess.run(
+          "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--quiet", "--device", "cuda",
+          environment: environment(folder, ["FAIL": "cuMemAlloc_v2:\(number):2"]))
+        guard outcome.status != 0 else {
+          #expect(number > 160)
+          break
+        }
+        #expect(outcome.status == 6 && get("\(folder)/x.png") == nil)
+        #expect(outcome.errors.contains("sd-run: cannot allocate "), "\(outcome.errors)")
+      }
+    }
+  }
+
+  /// `auto` goes on without a GPU, and says so where there is a driver or the plan was made for a GPU.
+  @Test func auto() throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      let outcome = try ToolProcess.run(
+        "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--quiet",
+        environment: environment(folder, ["FAIL": "cuInit:1:100"]))
+      #expect(outcome.status == 0 && get("\(folder)/x.png") != nil)
+      #expect(
+        outcome.errors == """
+          note: running on the CPU, since there is no GPU to run on: cannot start CUDA: the driver finds no GPU
+
+          """)
+    }
+  }
+
+  // MARK: Plans for GPUs
+
+  @Test func target() throws {
+    try withTemporaryFolder { folder in
+      let plan = "\(folder)/x.sdplan"
+      let compiled = try ToolProcess.run(
+        "sd-compile", MicroModel.sd15.folder, "--target", "cuda:sm_90", "--size", "72x56", "-o", plan, "--quiet",
+        environment: environment(folder))
+      #expect(compiled.status == 0, "\(compiled.errors)")
+      let inspected = try ToolProcess.run("sd-run", plan, "--inspect", "--device", "cpu")
+      for line in ["precision    fp16, autoencoder bf16", "packed for   cuda", "section      KTOC"] {
+        #expect(inspected.output.contains("\n\(line)"), "\(inspected.output)")
+      }
+      // The kernels of the plan are used: there is no compiler now.
+      var variables = try environment(folder)
+      try copyTree("\(FakeCUDA.folder())/libcuda.so.1", "\(folder)/libcuda.so.1")
+      variables["SD_CUDA_LIB_DIR"] = folder
+      variables["SD_CACHE_DIR"] = "\(folder)/other"
+      for device in ["cuda", "cpu"] {
+        let outcome = try ToolProcess.run(
+          "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--device", device, "--quiet",
+          environment: variables)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.isEmpty == (device == "cuda"), "\(outcome.errors)")
+      }
+      #expect(entries(of: "\(folder)/other").isEmpty)
+    }
+  }
+}
