@@ -34,13 +34,17 @@ static const char elementwise_cu[] = {
 #embed "kernels/elementwise.cu"
   , 0};
 
+static const char sampler_cu[] = {
+#embed "kernels/sampler.cu"
+  , 0};
+
 static const struct {
   const char *name, *text;
 } sources[] = {
   {"cu_kernels.h", cu_kernels_h}, {"machine.cuh", machine_cuh},       {"prelude.cuh", prelude_cuh},
   {"multiply.cuh", multiply_cuh}, {"wgmma.cuh", wgmma_cuh},           {"conv.cu", conv_cu},
   {"conv_direct.cu", conv_direct_cu}, {"attention.cu", attention_cu}, {"norm.cu", norm_cu},
-  {"elementwise.cu", elementwise_cu},
+  {"elementwise.cu", elementwise_cu}, {"sampler.cu", sampler_cu},
 };
 
 const char *sd_cuda_source(const char *name) {

@@ -40,6 +40,24 @@ import Testing
     }
   }
 
+  /// Whole runs of all samplers against diffusers, the loop on the GPU.
+  @Test func runs() throws {
+    let model = MicroModel.sd15
+    let (golden, plan) = (try model.golden(), try model.plan())
+    try withTemporaryFolder { folder in
+      for run in golden.runs {
+        let outcome = try ToolProcess.run(
+          "sd-run", plan, "--prompt", golden.prompt, "--negative-prompt", golden.negativePrompt, "--seed",
+          "\(golden.seed)", "--steps", "\(run.steps)", "--guidance-scale", "\(run.guidance)", "--scheduler",
+          run.scheduler.rawValue, "-o", "\(folder)/x.png", "--latents-out", "\(folder)/latents", "--device", "cuda",
+          environment: environment(folder))
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let latents = try TensorFile.latents("\(folder)/latents")
+        expectClose(latents, try golden.tensor("run.\(run.name).latents"), nmse: 1e-9)
+      }
+    }
+  }
+
   /// The same picture from every run, whatever the order in which blocks run; and nearly that of the CPU.
   @Test func pictures() throws {
     let plan = try MicroModel.sd15.plan()

@@ -124,4 +124,30 @@ struct cu_upsample {
   int element_bytes, x_pitch, y_pitch, samples, channels, in_h, in_w, out_h, out_w;
 };
 
+enum { CU_TERMS = 8, CU_ASSIGNMENTS = 8 };
+
+/// Vectors that a sampler reads beside those that it keeps, which are 0, the sample, and up.
+enum cu_vector { CU_OUTPUT = -1, CU_NOISE = -2 };
+
+/// Σ coefficient · vector, in f64 and in order, rounded to f32, held in ± limit unless that is 0, and kept.
+struct cu_assignment {
+  double coefficients[CU_TERMS];
+  int vectors[CU_TERMS];
+  int term_count, target;
+  float limit;
+};
+
+/// What follows a model call: guidance, a row of a sampler's table, and the input of the next call. See `ScheduleRow`.
+struct cu_sampler {
+  struct cu_assignment assignments[CU_ASSIGNMENTS];
+  cu_address output;   ///< of the model: [2][count], unconditional and conditional
+  cu_address vectors;  ///< [kept][count]
+  cu_address noise;
+  cu_address input, index;  ///< of the next call: [count], and its row among those that are prepared
+  cu_address failure;       ///< the first step whose sample is not finite
+  double input_scale;
+  float guidance;
+  int assignment_count, count, step, next_index;
+};
+
 #endif

@@ -48,6 +48,13 @@ DEVICE unsigned floats_to_bfloats(float low, float high) {
   return h;
 }
 
+// Rounded on their own; the compiler would fuse a product with a sum.
+DEVICE float add_exactly(float a, float b) { return __fadd_rn(a, b); }
+DEVICE float subtract_exactly(float a, float b) { return __fsub_rn(a, b); }
+DEVICE float multiply_exactly(float a, float b) { return __fmul_rn(a, b); }
+DEVICE double add_exactly(double a, double b) { return __dadd_rn(a, b); }
+DEVICE double multiply_exactly(double a, double b) { return __dmul_rn(a, b); }
+
 DEVICE float exp2_fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

@@ -1,5 +1,5 @@
 package import GraphIR
-import GraphRuntime
+package import GraphRuntime
 
 /// A component's programs with their memory: inputs are written, a rate is run, outputs are read.
 ///
@@ -39,6 +39,9 @@ package final class GraphSession {
           + "\(weights.repackedCount) weights were re-packed in memory")
     }
   }
+
+  /// The memory of an input or output; nil when no program has it.
+  package func storage(_ name: String) -> (any DeviceTensor)? { storages[name] }
 
   /// The type of an input or output, nil when no program has it.
   package func type(of name: String) -> TensorType? { storages[name]?.type }

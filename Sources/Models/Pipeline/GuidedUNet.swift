@@ -6,16 +6,19 @@ import GraphRuntime
 /// What depends on the prompt alone runs when the prompts are set, what depends on the schedule alone runs for
 /// a table of timesteps at a time.
 final class GuidedUNet {
+  /// What the plan says about itself.
+  let plan: PlanInfo
   /// Pictures of one pass.
   let batch: Int
-  private let session: GraphSession
-  private let scheduleRows: Int
+  let session: GraphSession
+  /// Timesteps that are prepared at a time.
+  let scheduleRows: Int
   private var timesteps: [Float] = []
   private var chunk: Int?
 
   init(_ model: CompiledModel, _ size: PictureSize) throws(SDError) {
     session = try GraphSession(model, GraphKey(component: .unet, entry: "guided", size: size))
-    batch = model.info.batch
+    (plan, batch) = (model.info, model.info.batch)
     let channels = session.type(of: "sample")?.lastDimension ?? 0
     guard channels == model.info.latentChannels else {
       throw SDError(
@@ -38,19 +41,23 @@ final class GuidedUNet {
     chunk = nil
   }
 
+  /// Computes what depends on the timesteps around step `index` alone, unless that is done.
+  func prepare(_ index: Int) throws(SDError) {
+    let chunk = index / scheduleRows
+    if self.chunk == chunk { return }
+    let rows = (chunk * scheduleRows..<(chunk + 1) * scheduleRows).map {
+      timesteps[min($0, timesteps.count - 1)]
+    }
+    try session.write("timesteps", rows)
+    try session.run(.schedule)
+    self.chunk = chunk
+  }
+
   /// The model's outputs `[h, w, C]` for samples `[h, w, C]` at timestep `index`, unconditional and conditional.
   func predict(
     _ samples: [[Float]], at index: Int
   ) throws(SDError) -> (unconditional: [[Float]], conditional: [[Float]]) {
-    let chunk = index / scheduleRows
-    if self.chunk != chunk {
-      let rows = (chunk * scheduleRows..<(chunk + 1) * scheduleRows).map {
-        timesteps[min($0, timesteps.count - 1)]
-      }
-      try session.write("timesteps", rows)
-      try session.run(.schedule)
-      self.chunk = chunk
-    }
+    try prepare(index)
     try session.write("index", [Float(index % scheduleRows)])
     try session.write("sample", samples.flatMap(\.self))
     try session.run(.step)

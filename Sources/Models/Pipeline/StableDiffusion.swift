@@ -147,81 +147,45 @@ public final class StableDiffusion {
   private func draw(
     _ range: Range<Int>, _ request: Request, _ scheduler: Scheduler, _ observe: (Event) throws(SDError) -> Void
   ) throws(SDError) -> [Picture] {
-    var runs = range.map { Run(picture: $0, request, scheduler, count: latentShape.reduce(1, *)) }
+    let trajectories = range.map {
+      Trajectory(picture: $0, request, scheduler, shape: latentShape)
+    }
     let timesteps = scheduler.timesteps
     unet.setSchedule(timesteps)
+    let denoising = try denoising(trajectories, request.guidanceScale)
     for index in timesteps.indices {
-      // Rows of the pass that no picture needs repeat the last one that does.
-      let inputs = (0..<unet.batch).map { row in
-        let run = runs[min(row, runs.count - 1)]
-        return latents(run.scheduler.scaleModelInput(run.sample, at: index)).channelsLast.values
-      }
-      let outputs = try unet.predict(inputs, at: index)
-      for row in runs.indices {
-        let guided = guide(outputs.unconditional[row], outputs.conditional[row], request.guidanceScale)
-        runs[row].step(Tensor([1] + channelsLastShape, guided).channelsFirst.values, at: index)
-        guard runs[row].sample.allSatisfy(\.isFinite) else { throw notANumber("the latents", step: index + 1) }
-      }
+      try denoising.step(index)
       try observe(.step(index + 1, of: timesteps.count, pictures: range))
       if let every = request.previewEvery, (index + 1) % every == 0, index + 1 < timesteps.count {
-        for run in runs { try observe(.preview(picture: run.picture, step: index + 1, decode(run.sample))) }
+        for (picture, sample) in zip(range, try denoising.samples()) {
+          try observe(.preview(picture: picture, step: index + 1, decode(sample)))
+        }
       }
     }
     var pictures: [Picture] = []
-    for run in runs {
-      pictures.append(Picture(seed: run.seed, image: try decode(run.sample), latents: latents(run.sample)))
-      try observe(.picture(run.picture, pictures[pictures.count - 1]))
+    for (trajectory, sample) in zip(trajectories, try denoising.samples()) {
+      pictures.append(Picture(seed: trajectory.seed, image: try decode(sample), latents: sample))
+      try observe(.picture(trajectory.picture, pictures[pictures.count - 1]))
     }
     return pictures
   }
 
-  private var channelsLastShape: [Int] { Array(latentShape[1...]) + [latentShape[0]] }
-
-  private func latents(_ values: [Float]) -> Tensor { Tensor([1] + latentShape, values) }
-
-  /// `u + g · (c − u)`; without guidance the prompt's prediction itself.
-  private func guide(_ unconditional: [Float], _ conditional: [Float], _ scale: Float) -> [Float] {
-    scale <= 1 ? conditional : zip(unconditional, conditional).map { $0 + scale * ($1 - $0) }
+  /// On a GPU the loop runs there, if its kernel can do what the sampler wants.
+  private func denoising(_ trajectories: [Trajectory], _ guidance: Float) throws(SDError) -> any Denoising {
+    if let device = model.device as? CUDADevice,
+      let denoising = try CUDADenoising(device, unet, trajectories, guidance)
+    {
+      return denoising
+    }
+    return HostDenoising(unet, trajectories, guidance)
   }
 
-  private func decode(_ sample: [Float]) throws(SDError) -> Image {
+  private func decode(_ latents: Tensor) throws(SDError) -> Image {
     let scaling = Float(model.info.scalingFactor)
-    let decoded = try decoder(latents(sample.map { $0 / scaling }))
-    guard decoded.values.allSatisfy(\.isFinite) else { throw notANumber("the decoded picture", step: nil) }
+    let decoded = try decoder(Tensor(latents.type, latents.values.map { $0 / scaling }))
+    guard decoded.values.allSatisfy(\.isFinite) else {
+      throw .notFinite("the decoded picture holds values that are not finite", model.info)
+    }
     return try Image(decoded: decoded.values, width: size.width, height: size.height)
-  }
-
-  private func notANumber(_ what: String, step: Int?) -> SDError {
-    SDError(
-      .numerics,
-      "\(what) \(what.hasSuffix("s") ? "hold" : "holds") values that are not finite"
-        + (step.map { " after step \($0)" } ?? ""),
-      hint: "SD_CHECK_NAN=1 names the first operation that makes them."
-        + (model.info.precision == .fp16 ? " float16 overflows above 65504: compile with --precision bf16." : ""))
-  }
-}
-
-/// One picture on its way.
-private struct Run {
-  let picture: Int
-  let seed: UInt64
-  var scheduler: Scheduler
-  var sample: [Float]
-  private var generator: TorchGenerator
-
-  /// Starts from the seed's noise, or from given noise. The seed's is drawn in both cases, so that the noise of
-  /// later steps does not depend on where the first came from.
-  init(picture: Int, _ request: StableDiffusion.Request, _ scheduler: Scheduler, count: Int) {
-    self.picture = picture
-    self.scheduler = scheduler
-    seed = request.seed + UInt64(picture)
-    generator = TorchGenerator(seed: seed)
-    let drawn = generator.randn(count)
-    let noise = request.latents.map { $0.rows(picture, 1) } ?? drawn
-    sample = noise.map { $0 * scheduler.initNoiseSigma }
-  }
-
-  mutating func step(_ output: [Float], at index: Int) {
-    sample = scheduler.step(output, at: index, sample: sample) { generator.randn($0) }
   }
 }

@@ -19,6 +19,9 @@ final class CUDAModules: Sendable {
     try module(call.unit).function(call.function, sharedBytes: call.sharedBytes)
   }
 
+  /// A kernel without dynamic shared memory.
+  func function(_ unit: CUDAUnit, _ name: String) throws(SDError) -> CUDAFunction { try module(unit).function(name) }
+
   private func module(_ unit: CUDAUnit) throws(SDError) -> CUDAModule {
     try loaded.withLock { loaded throws(SDError) in
       if let module = loaded[unit] { return module }

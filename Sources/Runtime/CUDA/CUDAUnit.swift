@@ -13,6 +13,8 @@ package enum CUDAUnit: String, Sendable, CaseIterable {
   case norm
   /// Functions of elements, reductions, movements.
   case elementwise
+  /// What follows a model call.
+  case sampler
 
   private static let headers = ["cu_kernels.h", "machine.cuh", "prelude.cuh", "multiply.cuh", "wgmma.cuh"]
 

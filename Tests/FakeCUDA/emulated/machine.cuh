@@ -96,6 +96,11 @@ template <typename T> DEVICE T atomicAdd(T *p, T value) {
   *(volatile T *)p = old + value;
   return old;
 }
+template <typename T> DEVICE T atomicMin(T *p, T value) {
+  const T old = *(volatile T *)p;
+  *(volatile T *)p = value < old ? value : old;
+  return old;
+}
 template <typename T> DEVICE T __ldcg(const T *p) { return *p; }
 template <typename T> DEVICE T __ldg(const T *p) { return *p; }
 template <typename T> DEVICE void __stcg(T *p, T value) { *p = value; }
@@ -124,6 +129,12 @@ EMULATED_MINMAX(long long)
 EMULATED_MINMAX(unsigned long long)
 DEVICE float min(float a, float b) { return fminf(a, b); }
 DEVICE float max(float a, float b) { return fmaxf(a, b); }
+
+DEVICE float add_exactly(float a, float b) { return a + b; }
+DEVICE float subtract_exactly(float a, float b) { return a - b; }
+DEVICE float multiply_exactly(float a, float b) { return a * b; }
+DEVICE double add_exactly(double a, double b) { return a + b; }
+DEVICE double multiply_exactly(double a, double b) { return a * b; }
 
 DEVICE unsigned shared_address(const void *p) { return emulated_shared_address(p); }
 DEVICE void wait_for_previous() {}

@@ -1,0 +1,7 @@
+#include "machine.cuh"
+
+namespace {
+#include "../../../Sources/CCUDA/kernels/sampler.cu"
+
+LIST_KERNEL(sampler)
+}
