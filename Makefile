@@ -22,12 +22,14 @@ demo: .build/shapes.sdplan
 	@$(release)/sd-run $< --prompt="$$sd_prompt" --seed="$$sd_seed" -o out.png
 	@echo "The picture is $(CURDIR)/out.png"
 
-# Format lint, documentation check, all tests, then the example packages.
-test: setup
+# Format lint, documentation check, all tests, then the example packages. CUDA kernels are compiled by the NVRTC of a
+# Python package, the same on every machine.
+test: setup .build/nvrtc/requirements.txt
 	swift format lint --strict --parallel --recursive $(swift_files)
 	@Tools/operations | diff Documentation/Operations.md - >&2 || \
 	  { echo "Documentation/Operations.md is not what Tools/operations makes: run make format" >&2; exit 1; }
-	swift test --disable-xctest -c release -Xswiftc -enable-testing --scratch-path $(tests)
+	SD_CUDA_LIB_DIR="$$(echo "$$PWD"/.build/nvrtc/lib/python3*/site-packages/nvidia/cu13/lib)" \
+	  swift test --disable-xctest -c release -Xswiftc -enable-testing --scratch-path $(tests)
 	@set -e; for package in Examples/*/Package.swift; do \
 	  echo "$${package%/*}:"; \
 	  swift run -c release --package-path "$${package%/*}" $(examples); \
@@ -56,9 +58,12 @@ $(release)/%: FORCE | setup
 .build/sd15-%.sdplan: $(release)/sd-compile
 	$(release)/sd-compile --arch sd15 --random-weights 0 --precision $* -o $@
 
-# The packages of the scripts in Tools/reference; the copy of their list says that all of them are there.
+# Python packages: those of the scripts in Tools/reference, and those of the tests. The copy of a list says that all of its
+# packages are there.
 .venv/requirements.txt: Tools/reference/requirements.txt
+.build/nvrtc/requirements.txt: Tests/requirements.txt
+.venv/requirements.txt .build/nvrtc/requirements.txt:
 	@Tools/setup python3-venv
-	python3 -m venv .venv
-	.venv/bin/pip install --requirement $<
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --requirement $<
 	cp $< $@

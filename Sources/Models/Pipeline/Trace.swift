@@ -1,4 +1,4 @@
-package import GraphIR
+import GraphIR
 package import GraphRuntime
 
 /// Where the time of a run went: Chrome's trace format, and a table of kernels by time lost.

@@ -1,4 +1,4 @@
-public import GraphIR
+package import GraphIR
 
 /// A family of GPUs that kernels are compiled for.
 public enum CUDAArchitecture: String, Sendable, CaseIterable {

@@ -1,4 +1,4 @@
-package import GraphIR
+import GraphIR
 import Synchronization
 
 /// The kernels of one GPU, loaded when they are first asked for: those of a plan, or else of the cache of what was compiled

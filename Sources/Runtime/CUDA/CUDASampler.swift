@@ -61,6 +61,8 @@ package final class CUDASampler {
   private let failure: CUDATensor
   private let count: Int
   private static let never = Float(1 << 24)
+  /// Threads of a block.
+  static let block = 256
 
   /// A sampler between a model's output `[2 · batch, h, w, C]` and its inputs, the sample `[batch, h, w, C]` and the index
   /// of the timestep.
@@ -104,7 +106,7 @@ package final class CUDASampler {
     (p.count, p.step, p.next_index) = (count.int32, step.number.int32, step.nextIndex.int32)
     try device.context.launch(
       CUDALaunch(
-        function: function, grid: (dividedUp(count, 256), 1, 1), block: 256,
+        function: function, grid: (dividedUp(count, Self.block), 1, 1), block: Self.block,
         parameters: withUnsafeBytes(of: p) { Array($0) }))
   }
 

@@ -1,5 +1,5 @@
 import CCUDA
-package import GraphIR
+import GraphIR
 
 /// A file of kernels in Sources/CCUDA/kernels, compiled on its own.
 package enum CUDAUnit: String, Sendable, CaseIterable {
