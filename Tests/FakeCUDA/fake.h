@@ -11,6 +11,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include "sd_cuda.h"
@@ -67,7 +68,8 @@ struct object {
   size_t size;
   struct nodes nodes;  // GRAPH, GRAPH_EXEC; STREAM: recorded so far
   struct nodes late;   // STREAM: copies from pinned memory that are not done yet
-  int capturing, broken;
+  int capturing, capture_mode, broken;
+  pthread_t capturer;
   long serial;  // EVENT: the work in front of it
   double time;
   char name[128];  // FUNCTION
@@ -127,7 +129,8 @@ int fake_run_kernel(const struct node *node);
 /// Aligned as the largest parameter may ask for; to be freed.
 void *fake_duplicate(const void *bytes, long count);
 void fake_drop(struct nodes *nodes);
-/// The status of a call that must not be made while a stream records; spoils the recording.
+/// The status of a call that must not be made while a stream records, by its thread or in some modes by any; spoils the
+/// recording.
 int fake_spoils_capture(void);
 
 #endif

@@ -87,7 +87,8 @@ int fake_submit(struct object *stream, struct node node) {
 int fake_spoils_capture(void) {
   int status = 0;
   for (struct object *stream = fake_objects(); stream; stream = stream->next)
-    if (stream->kind == STREAM && stream->capturing) {
+    if (stream->kind == STREAM && stream->capturing &&
+        (stream->capture_mode != SD_CU_STREAM_CAPTURE_MODE_THREAD_LOCAL || pthread_equal(stream->capturer, pthread_self()))) {
       stream->broken = 1;
       status = CAPTURE_UNSUPPORTED;
     }
@@ -122,6 +123,8 @@ int cuStreamBeginCapture_v2(CUstream stream, int mode) {
   REQUIRE(object, INVALID_HANDLE);
   REQUIRE(!object->capturing, INVALID_VALUE);
   object->capturing = 1;
+  object->capture_mode = mode;
+  object->capturer = pthread_self();
   object->broken = 0;
   return 0;
 }

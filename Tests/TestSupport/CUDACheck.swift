@@ -1,8 +1,8 @@
 package import GraphIR
 package import GraphRuntime
 
-/// Compares the kernels of GPUs, run by the fake driver, with the meaning of an op: on dense operands, on views in
-/// pieces of 16 bytes and on views of any alignment; for products of warps and of warp groups, in several orders of blocks.
+/// Compares the kernels of GPUs (`TestGPU`) with the meaning of an op: on dense operands, on views in pieces of 16 bytes and
+/// on views of any alignment.
 package struct CUDACheck {
   /// The operation.
   package let op: any Op
@@ -23,11 +23,9 @@ package struct CUDACheck {
   @discardableResult
   package func run(operands: [TensorType]) throws -> Set<String> {
     var kernels: Set<String> = []
-    for (sm, order) in [("80", "1"), ("90", "7")] {
-      let fake = try FakeCUDA(["SM": sm, "ORDER": order])
-      for gap in gaps { kernels.formUnion(try run(operands, gap: gap, on: fake)) }
-      guard fake.damages == 0, fake.leaks.isEmpty else {
-        throw SDError(.device, "\(name(operands)) on sm_\(sm): \(fake.damages) damages, leaks \(fake.leaks)")
+    for gpu in TestGPU.all {
+      try gpu.use { device in
+        for gap in gaps { kernels.formUnion(try run(operands, gap: gap, on: device)) }
       }
     }
     return kernels
@@ -37,7 +35,7 @@ package struct CUDACheck {
     "[\(type(of: op).id)] (\(types.map(\.description).joined(separator: ", ")))"
   }
 
-  private func run(_ types: [TensorType], gap: Int, on fake: FakeCUDA) throws -> Set<String> {
+  private func run(_ types: [TensorType], gap: Int, on device: CUDADevice) throws -> Set<String> {
     let builder = GraphBuilder(name: "check")
     var (values, inputs, parameters): ([Value], [String: Tensor], [String: Tensor]) = ([], [:], [:])
     for (index, type) in types.enumerated() {
@@ -61,7 +59,6 @@ package struct CUDACheck {
     }
     let known = parameters
     let expected = try Interpreter().run(builder.graph, inputs: inputs) { known[$0.name] ?? Tensor($0.type, []) }
-    let device = try CUDADevice(fake.context(), cache: .fake)
     let given = try TestSupport.run(
       builder.graph, on: device, inputs,
       fill: { (arena) throws(SDError) in

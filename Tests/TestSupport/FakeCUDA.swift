@@ -71,14 +71,13 @@ package final class FakeCUDA {
 
 extension FakeCUDA {
   private static let built = Result { () throws(SDError) in try build() }
-  private static let root = "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
 
   /// The folder with libcuda.so.1 and libnvrtc.so.13 for `SD_CUDA_LIB_DIR`; built when a source is newer.
   package static func folder() throws(SDError) -> String { try built.get() }
 
   private static func build() throws(SDError) -> String {
-    let folder = "\(root)/.build/fake-cuda"
-    let (sources, headers) = ("\(root)/Tests/FakeCUDA", "\(root)/Sources/CCUDA")
+    let folder = "\(repository)/.build/fake-cuda"
+    let (sources, headers) = ("\(repository)/Tests/FakeCUDA", "\(repository)/Sources/CCUDA")
     let libraries = ["libcuda.so.1", "libnvrtc.so.13"].map { "\(folder)/\($0)" }
     let newest = [sources, "\(sources)/emulated", "\(headers)/include", "\(headers)/kernels"].flatMap { folder in
       entries(of: folder).compactMap { modified("\(folder)/\($0)") }

@@ -1,6 +1,22 @@
 import Foundation
 package import GraphIR
 
+/// The variables of this process.
+package enum Variables {
+  /// All of them.
+  package static let all = ProcessInfo.processInfo.environment
+
+  /// One of them.
+  package static subscript(name: String) -> String? { all[name] }
+}
+
+/// The repository: where it was when the tests were built, or `SD_TEST_ROOT`.
+package let repository =
+  Variables["SD_TEST_ROOT"] ?? "/" + "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
+
+/// A file or folder of the fixtures.
+package func fixture(_ name: String) -> String { "\(repository)/Tests/DiffusionModelsTests/Fixtures/\(name)" }
+
 /// Calls `body` with the path of an empty folder that is removed afterwards with everything in it.
 package func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = try makeTemporaryFolder()

@@ -17,10 +17,7 @@ package struct MicroModel: Sendable, Hashable, CustomStringConvertible {
   package static let all = [sd15, sd21]
 
   /// The checkpoint in diffusers' layout.
-  package var folder: String {
-    let tests = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
-    return "/\(tests)/DiffusionModelsTests/Fixtures/\(description)"
-  }
+  package var folder: String { fixture(description) }
 
   /// The reference outputs.
   package func golden() throws(SDError) -> Golden { try Golden("\(folder)/golden.safetensors") }

@@ -79,7 +79,7 @@ struct BenchTests {
           #expect(row["median_s"] == nil)
         }
       }
-      let size = "--size 72x56 --batch 1 --context 16 --threads 2 --serve"
+      let size = "--size 72x56 --batch 1 --context 16 --threads 2 --device cpu --serve"
       let arguments = String(decoding: get("\(folder)/arguments") ?? [], as: UTF8.self)
       #expect(arguments == "openvino unet fp32 \(size)\nopenvino vae_decoder fp32 \(size)\n")
     }

@@ -1,33 +1,32 @@
 import DiffusionModels
+import Foundation
 import GraphIR
 import GraphPasses
 import GraphRuntime
 import TestSupport
 import Testing
 
-/// The tools on a GPU that is none: the fake driver of Tests/FakeCUDA, which runs the kernels on the CPU.
+/// The tools on a GPU, most often one that is none: the fake driver of Tests/FakeCUDA, which runs the kernels on the CPU.
 @Suite struct CUDATests {
   private static let limits: [Precision: Double] = [.fp32: 1e-10, .fp16: 1e-5, .bf16: 5e-4]
 
-  /// Variables with which a tool finds the fake driver.
+  /// Variables with which a tool finds the first GPU.
   private func environment(_ folder: String, _ options: [String: String] = [:]) throws -> [String: String] {
-    var variables = ["SD_CUDA_LIB_DIR": try FakeCUDA.folder(), "SD_CACHE_DIR": "\(folder)/cache"]
-    for (name, value) in options { variables["FAKECUDA_\(name)"] = value }
-    return variables
+    try TestGPU.all[0].environment(cache: "\(folder)/cache", options)
   }
 
-  /// One forward of each component against diffusers, with products of warps and of warp groups.
+  /// One forward of each component against diffusers.
   @Test(arguments: MicroModel.all, Precision.allCases) func forwards(model: MicroModel, precision: Precision) throws {
     let golden = try model.golden()
     let plan = try model.plan(.init(precision))
     try withTemporaryFolder { folder in
       for (name, inputs, outputs) in Golden.components {
         try golden.write(inputs, to: "\(folder)/in")
-        for sm in ["80", "90"] {
+        for gpu in TestGPU.all {
           let outcome = try ToolProcess.run(
             "sd-run", plan, "--component", name, "--inputs", "\(folder)/in", "--outputs", "\(folder)/out", "--device",
-            "cuda", environment: environment(folder, ["SM": sm, "REPORT": "1"]))
-          #expect(outcome.status == 0, "\(name), sm_\(sm): \(outcome.errors)")
+            "cuda", environment: gpu.environment(cache: "\(folder)/cache", ["REPORT": "1"]))
+          #expect(outcome.status == 0, "\(name): \(outcome.errors)")
           #expect(outcome.errors.split(separator: "\n").allSatisfy { $0.hasSuffix("were re-packed in memory") })
           let results = try TensorFile.read("\(folder)/out")
           for (output, reference) in outputs {
@@ -79,6 +78,39 @@ import Testing
     }
   }
 
+  /// Pictures of the trained model against the CPU's in float32: PSNR in dB, means over prompts.
+  @Test(.realGPU, arguments: [(Precision.fp16, 52.0), (.bf16, 40)]) func shapes(precision: Precision, limit: Double)
+    throws
+  {
+    try withTemporaryFolder { folder in
+      func pictures(_ device: DeviceName, _ precision: Precision) throws -> [Image] {
+        var compile = PlanCompiler.Options()
+        compile.precision = precision
+        let plan = "\(folder)/\(precision.rawValue).sdplan"
+        _ = try PlanCompiler(ModelSource(folder: "\(repository)/Examples/shapes"), compile).compile(to: plan)
+        var options = CompiledModel.Options()
+        options.device = device
+        let model = try StableDiffusion(CompiledModel(plan: plan, options))
+        return try ["red circle on a blue", "yellow star on a black", "green square on a white"].flatMap { prompt in
+          try [SchedulerName.pndm, .lms, .dpmSolver].map { scheduler in
+            var request = StableDiffusion.Request(prompt: "a \(prompt) background")
+            (request.seed, request.steps, request.scheduler) = (32, 20, scheduler)
+            return try model.generate(request)[0].image
+          }
+        }
+      }
+      let ratios = zip(try pictures(.cuda(0), precision), try pictures(.cpu, .fp32)).map(psnr)
+      #expect(ratios.reduce(0, +) / Double(ratios.count) >= limit, "\(ratios)")
+    }
+  }
+
+  private func psnr(_ a: Image, _ b: Image) -> Double {
+    let squares = zip(a.pixels, b.pixels).reduce(0.0) {
+      $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1))
+    }
+    return min(99, -10 * log10(squares / Double(a.pixels.count) / 255 / 255))
+  }
+
   // MARK: What can be missing
 
   private func expectFailure(
@@ -96,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func machines() throws {
+  @Test(.fakeGPU) func machines() throws {
     try expectFailure(
       ["FAIL": "cuInit:1:100"],
       """
@@ -142,7 +174,7 @@ import Testing
   }
 
   /// Whichever allocation fails, there is one sentence and no picture.
-  @Test func allocations() throws {
+  @Test(.fakeGPU) func allocations() throws {
     let plan = try MicroModel.sd15.plan()
     try withTemporaryFolder { folder in
       for number in [1, 2, 3, 5, 10, 20, 40, 80, 160, 320] {
@@ -160,7 +192,7 @@ import Testing
   }
 
   /// `auto` goes on without a GPU, and says so where there is a driver or the plan was made for a GPU.
-  @Test func auto() throws {
+  @Test(.fakeGPU) func auto() throws {
     let plan = try MicroModel.sd15.plan()
     try withTemporaryFolder { folder in
       let outcome = try ToolProcess.run(
@@ -175,9 +207,36 @@ import Testing
     }
   }
 
+  // MARK: Comparisons
+
+  /// PyTorch is the peer on a GPU, in the component's own precision.
+  @Test func peers() throws {
+    let plan = try MicroModel.sd15.plan(.init(.fp16))
+    try withTemporaryFolder { folder in
+      put(
+        """
+        echo "$@" > "${0%/*}/arguments"
+        echo '{"ready": true}'
+        while read line; do echo '{"seconds": 2}'; done
+        echo '{"peak_rss": 1048576}'
+        """.utf8, "\(folder)/peers.sh")
+      let outcome = try ToolProcess.run(
+        "sd-bench", plan, "--component", "unet", "--runs", "1", "--device", "cuda", "--compare", "--peers",
+        "/bin/sh \(folder)/peers.sh", environment: environment(folder))
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let names = outcome.output.split(separator: "\n").map {
+        $0.split(separator: " ").prefix(2).joined(separator: " ")
+      }
+      #expect(names.dropFirst(2).prefix(2) == ["unet cuda:0", "torch 2.00000"], "\(outcome.output)")
+      #expect(
+        String(decoding: get("\(folder)/arguments") ?? [], as: UTF8.self)
+          == "torch unet fp16 --size 72x56 --batch 1 --context 16 --threads 1 --device cuda:0 --serve\n")
+    }
+  }
+
   // MARK: Plans for GPUs
 
-  @Test func target() throws {
+  @Test(.fakeGPU) func target() throws {
     try withTemporaryFolder { folder in
       let plan = "\(folder)/x.sdplan"
       let compiled = try ToolProcess.run(

@@ -4,9 +4,11 @@
     pip install -r requirements.txt
     python3 peers.py openvino unet bf16
     python3 peers.py torch vae_decoder fp32 --size 512x768 --runs 9 --threads 4
+    python3 peers.py torch unet bf16 --device cuda
 
 A run is one step under guidance (two rows a picture) or one decoded picture; one to warm up is not counted. Prints a line of JSON:
-median, min and max in seconds, peak_rss in bytes. OpenVINO's models are converted once and kept in .build/peers.
+median, min and max in seconds, peak_rss in bytes. OpenVINO's models are converted once and kept in .build/peers. On a GPU, which
+is PyTorch's alone, the network goes through torch.compile first, which takes minutes, and runs as a CUDA graph.
 
 With --serve, for sd-bench: {"ready": true} when it is warm; then for every line of input one run and {"seconds": S}; at the end of
 the input {"peak_rss": BYTES}.
@@ -78,12 +80,15 @@ def torch_run(options):
     import torch
 
     torch.set_num_threads(options.threads)
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[options.precision]
-    net = network(options.component).to(dtype=dtype, memory_format=torch.channels_last)
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[options.precision]
+    net = network(options.component).to(dtype=dtype, device=options.device, memory_format=torch.channels_last)
+    on_gpu = options.device != "cpu"
+    if on_gpu:
+        net = torch.compile(net, mode=options.compile, fullgraph=True)
 
     def tensor(values):
         tensor = torch.from_numpy(values)
-        tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        tensor = tensor.to(options.device, dtype if tensor.is_floating_point() else tensor.dtype)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
     values = [tensor(x) for x in inputs(options)]
@@ -91,7 +96,11 @@ def torch_run(options):
     def run():
         with torch.inference_mode():
             net(*values)
+        if on_gpu:
+            torch.cuda.synchronize()
 
+    for _ in range(2 if on_gpu else 0):  # a graph is recorded in the third run
+        run()
     return run
 
 
@@ -146,17 +155,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", choices=["openvino", "torch"])
     parser.add_argument("component", choices=["unet", "vae_decoder"])
-    parser.add_argument("precision", choices=["fp32", "bf16"])
+    parser.add_argument("precision", choices=["fp32", "bf16", "fp16"])
     parser.add_argument("--size", type=size, default=(512, 512), metavar="HxW", help="of the picture, in pixels")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="pictures of a step")
     parser.add_argument("--runs", type=int, default=5, metavar="N")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, or cuda:0")
+    parser.add_argument("--compile", default="max-autotune", metavar="MODE", help="torch.compile's mode on a GPU")
     parser.add_argument("--context", type=int, default=CONTEXT, help=f"columns of the prompt's states; must be {CONTEXT}")
     parser.add_argument("--serve", action="store_true", help="run whenever a line comes in")
     parser.add_argument("--convert", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.context != CONTEXT:
         sys.exit(f"this is Stable Diffusion 1.5, whose prompts have {CONTEXT} columns, not {options.context}")
+    if options.device == "cpu" and options.precision == "fp16":
+        sys.exit("fp16 is for GPUs")
+    if options.device != "cpu" and options.peer != "torch":
+        sys.exit(f"{options.peer} is not run on a GPU")
     if options.convert:
         return convert(options)
     find_tiles()

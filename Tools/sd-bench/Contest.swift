@@ -38,7 +38,6 @@ struct Contest {
   /// The command that runs peers, if they are to take part.
   var peers: String?
 
-  static let peerNames = ["openvino", "torch"]
   /// A lower instruction set can take a minute for a run; after so many seconds it has shown how slow it is.
   private static let patience = 30.0
   /// Threads of a program that has just run spin for a while. The next one begins when they sleep.
@@ -69,7 +68,7 @@ struct Contest {
     }
     let flops = contestants.first?.measurement.flops ?? 0
     if let model = models.first, let peers {
-      for name in peerNames(component, model.info.precision) {
+      for name in peerNames(component, model.info.precision(of: component)) {
         contestants.append(try peer(name, peers, component, flops, model))
       }
     }
@@ -113,8 +112,9 @@ struct Contest {
 
   /// The peers compute what is most of the work, and in their own precisions only.
   private func peerNames(_ component: Component, _ precision: Precision) -> [String] {
-    let takesPart = [.unet, .vaeDecoder].contains(component) && [.fp32, .bf16].contains(precision)
-    return takesPart ? Contest.peerNames : []
+    guard [.unet, .vaeDecoder].contains(component) else { return [] }
+    if device != .cpu { return ["torch"] }
+    return precision == .fp16 ? [] : ["openvino", "torch"]
   }
 
   private func peer(
@@ -123,9 +123,10 @@ struct Contest {
     var measurement = Measurement(name: name, component: component, flops: flops)
     do throws(SDError) {
       let arguments = [
-        name, component.rawValue, model.info.precision.rawValue, "--size", try model.chosen(nil).description,
+        name, component.rawValue, model.info.precision(of: component).rawValue, "--size",
+        try model.chosen(nil).description,
         "--batch", "\(model.info.batch)", "--context", "\(model.info.contextWidth)", "--threads", "\(model.threads)",
-        "--serve",
+        "--device", model.deviceName, "--serve",
       ]
       let peer = try Peer(name, command: command, arguments)
       try peer.waitUntilReady()

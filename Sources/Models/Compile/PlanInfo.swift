@@ -59,6 +59,11 @@ public struct PlanInfo: Sendable {
 }
 
 extension PlanInfo {
+  /// Element type of a component's products and activations.
+  public func precision(of component: Component) -> Precision {
+    component == .vaeDecoder || component == .vaeEncoder ? vaePrecision : precision
+  }
+
   /// `fp16`, or `fp16, autoencoder bf16`.
   public var precisions: String {
     precision.rawValue + (vaePrecision == precision ? "" : ", autoencoder \(vaePrecision.rawValue)")

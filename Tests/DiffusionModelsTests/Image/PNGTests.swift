@@ -6,9 +6,7 @@ import Testing
 @testable import DiffusionModels
 
 struct PNGTests {
-  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .appending(path: "Fixtures/image")
+  private static let fixtures = URL(filePath: fixture("image"))
 
   private func picture(width: Int, height: Int, seed: UInt64 = 1) throws -> Image {
     var generator = SplitMix64(seed: seed)

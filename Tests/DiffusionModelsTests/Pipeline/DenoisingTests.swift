@@ -9,8 +9,10 @@ struct DenoisingTests {
   @Test(arguments: SchedulerName.allCases, [1, 7.5] as [Float]) func sampler(name: SchedulerName, guidance: Float)
     throws
   {
-    let fake = try FakeCUDA()
-    let device = try CUDADevice(fake.context(), cache: .fake)
+    for gpu in TestGPU.all { try gpu.use { try check(name, guidance: guidance, on: $0) } }
+  }
+
+  private func check(_ name: SchedulerName, guidance: Float, on device: CUDADevice) throws {
     let (count, steps) = (300, 7)
     let configuration = try SchedulerFixture.configuration("sd15")
     var scheduler = try Scheduler(name, configuration: configuration, steps: steps)
@@ -41,9 +43,9 @@ struct DenoisingTests {
   }
 
   /// The first step that goes wrong is named, whatever follows.
-  @Test func failedStep() throws {
-    let fake = try FakeCUDA()
-    let device = try CUDADevice(fake.context(), cache: .fake)
+  @Test func failedStep() throws { for gpu in TestGPU.all { try gpu.use(checkFailure) } }
+
+  private func checkFailure(on device: CUDADevice) throws {
     let output = try device.tensor(TensorType(.f32, [2, 5]))
     let (input, index) = (try device.tensor(TensorType(.f32, [1, 5])), try device.tensor(TensorType(.i32, [1])))
     let sampler = try CUDASampler(device, output: output, input: input, index: index, kept: 1)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import DiffusionModels
@@ -17,8 +18,7 @@ enum SchedulerFixture {
   }
 
   static func decoded<Content: Decodable>(_ name: String, as type: Content.Type) throws -> Content {
-    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let data = try Data(contentsOf: folder.appending(path: "Fixtures/schedulers/\(name).json"))
+    let data = try Data(contentsOf: URL(filePath: fixture("schedulers/\(name).json")))
     return try JSONDecoder().decode(type, from: data)
   }
 

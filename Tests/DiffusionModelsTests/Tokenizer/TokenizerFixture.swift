@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import TestSupport
 
 @testable import DiffusionModels
 
@@ -49,7 +50,6 @@ enum TokenizerFixture {
   }
 
   private static func file(_ name: String) -> URL {
-    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Fixtures/tokenizer/\(name)")
+    URL(filePath: fixture("tokenizer/\(name)"))
   }
 }

@@ -3,27 +3,40 @@ import GraphRuntime
 import TestSupport
 import Testing
 
-/// Whole programs on the fake driver: lowering, views, memory plan and kernels together, against the interpreter.
+/// Whole programs on a GPU: lowering, views, memory plan and kernels together, against the interpreter.
 @Suite struct CUDADeviceTests {
-  @Test(arguments: [("80", 0), ("90", 100)]) func randomGraphs(sm: String, first: Int) throws {
-    let fake = try FakeCUDA(["SM": sm])
-    do {
-      let device = try CUDADevice(fake.context(), cache: .fake)
-      for seed in first..<first + 100 {
-        try checkRandomGraph(seed: UInt64(seed)) { (graph, inputs, parameters) throws(SDError) in
-          try run(
-            graph, on: device, inputs,
-            fill: { (arena) throws(SDError) in
-              try device.context.fill(arena.address, byteCount: arena.byteCount, 0xFF)
-            }, parameters: parameters)
-        }
+  private func check(seed: Int, on device: CUDADevice) throws {
+    try checkRandomGraph(seed: UInt64(seed)) { (graph, inputs, parameters) throws(SDError) in
+      try run(
+        graph, on: device, inputs,
+        fill: { (arena) throws(SDError) in
+          try device.context.fill(arena.address, byteCount: arena.byteCount, 0xFF)
+        }, parameters: parameters)
+    }
+  }
+
+  @Test func randomGraphs() throws {
+    for (index, gpu) in TestGPU.all.enumerated() {
+      try gpu.use { device in
+        for seed in 100 * index..<100 * index + 100 { try check(seed: seed, on: device) }
       }
     }
-    #expect(fake.damages == 0 && fake.leaks.isEmpty, "\(fake.leaks)")
+  }
+
+  /// What a program takes on the GPU is there again when it has gone.
+  @Test func nothingStays() throws {
+    for gpu in TestGPU.all {
+      try gpu.use { device in
+        try check(seed: 3, on: device)
+        let free = try device.context.memory().free
+        for _ in 0..<200 { try check(seed: 3, on: device) }
+        #expect(try device.context.memory().free == free)
+      }
+    }
   }
 
   /// The second run launches what the first one recorded, and reads what was written in between.
-  @Test func recordedRuns() throws {
+  @Test(.fakeGPU) func recordedRuns() throws {
     let fake = try FakeCUDA()
     let device = try CUDADevice(fake.context(), cache: .fake)
     let graph = try makeGraph([TensorType(.f32, [2, 3])]) { (x) throws(SDError) in try x[0].silu().adding(x[0]) }
@@ -45,7 +58,7 @@ import Testing
   }
 
   /// Programs that have the same weight have it once.
-  @Test func sharedWeights() throws {
+  @Test(.fakeGPU) func sharedWeights() throws {
     let fake = try FakeCUDA()
     let device = try CUDADevice(fake.context(), cache: .fake)
     let builder = GraphBuilder(name: "g")

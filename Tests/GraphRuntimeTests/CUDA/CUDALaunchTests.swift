@@ -1,5 +1,7 @@
+import Foundation
 import GraphIR
 import GraphRuntime
+import Synchronization
 import TestSupport
 import Testing
 
@@ -172,6 +174,35 @@ struct CUDALaunchTests {
       ) { _ = try words.context.record { () throws(SDError) in _ = try words.context.allocate(4) } }
       try words.context.launch(words.add(2))
       #expect(try words.value() == 2)
+    }
+    #expect(fake.leaks.isEmpty)
+  }
+
+  /// Another thread may do what it likes meanwhile, on the same GPU.
+  @Test func otherThreads() throws {
+    let fake = try FakeCUDA()
+    do {
+      let words = try Words(fake)
+      let driver = try fake.driver()
+      let outcome = Mutex<SDError?>(nil)
+      let graph = try words.context.record { () throws(SDError) in
+        let done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+          do throws(SDError) {
+            let other = try CUDAContext(ordinal: 0, driver: driver)
+            _ = try other.allocate(4)
+            try other.synchronize()
+          } catch {
+            outcome.withLock { $0 = error }
+          }
+          done.signal()
+        }
+        done.wait()
+        try words.context.launch(words.add(1))
+      }
+      try graph.launch()
+      #expect(outcome.withLock { $0 } == nil)
+      #expect(try words.value() == 1)
     }
     #expect(fake.leaks.isEmpty)
   }
