@@ -248,7 +248,7 @@ import Testing
         #expect(inspected.output.contains("\n\(line)"), "\(inspected.output)")
       }
       // The kernels of the plan are used: there is no compiler now.
-      var variables = try environment(folder)
+      var variables = try environment(folder, ["SM": "90"])
       try copyTree("\(FakeCUDA.folder())/libcuda.so.1", "\(folder)/libcuda.so.1")
       variables["SD_CUDA_LIB_DIR"] = folder
       variables["SD_CACHE_DIR"] = "\(folder)/other"
