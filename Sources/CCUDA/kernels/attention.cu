@@ -1,7 +1,7 @@
 // Attention in blocks of keys with an online softmax; scores are never stored.
 //
-// A warp has 16 queries; keys and values come in tiles of 64, copied while the tile before is worked on. Lines in shared
-// memory are padded to an odd number of 16-byte pieces, so that matrices are loaded without conflicts. Sources: Dao 2023,
+// A warp has 16 queries, or 32 where registers allow, as each matrix of keys or values that it loads serves all of them; keys
+// and values come in tiles of 64, copied while the tile before is worked on. Lines in shared memory are padded to an odd number of 16-byte pieces, so that matrices are loaded without conflicts. Sources: Dao 2023,
 // arXiv:2307.08691 (FlashAttention-2); Milakov & Gimelshein 2018, arXiv:1805.02867 (online softmax).
 #include "prelude.cuh"
 
@@ -10,9 +10,10 @@ constexpr int KEYS = 64;
 // 16-byte pieces of a line of D padded to 16, made odd.
 constexpr int pieces_of(int d) { return ((d + 15) / 16 * 2) | 1; }
 
-template <typename T, int D, int WARPS> DEVICE void attention(const cu_attention &p, char *shared) {
+// ROWS: fragments of 16 queries a warp.
+template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention &p, char *shared) {
   constexpr int K_STEPS = (D + 15) / 16, V_FRAGMENTS = D / 8, LINE = pieces_of(D) * 16, TILE = KEYS * LINE;
-  constexpr int THREADS = WARPS * 32, QUERIES = WARPS * 16;
+  constexpr int WARPS = 4, THREADS = WARPS * 32, QUERIES = WARPS * ROWS * 16;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int head = blockIdx.y, sample = blockIdx.z, first = blockIdx.x * QUERIES;
   const unsigned base = shared_address(shared);
@@ -27,7 +28,7 @@ template <typename T, int D, int WARPS> DEVICE void attention(const cu_attention
     for (int i = threadIdx.x; i < count * K_STEPS * 2; i += THREADS) {
       const int line = i / (K_STEPS * 2), piece = i % (K_STEPS * 2);
       const bool valid = row + line < rows && piece * 8 < D;
-      copy_async(to + line * LINE + piece * 16, valid ? from + (long long)(row + line) * pitch + piece * 8 : from, valid);
+      copy_async(to + line * LINE + piece * 16, (cu_address)(from + (long long)(row + line) * pitch + piece * 8), valid);
     }
   };
   const int last_query = first + QUERIES < p.queries ? first + QUERIES : p.queries;
@@ -38,10 +39,12 @@ template <typename T, int D, int WARPS> DEVICE void attention(const cu_attention
   copy_commit();
   copy_wait<0>();
   __syncthreads();
-  unsigned queries[K_STEPS][4];
+  unsigned queries[ROWS][K_STEPS][4];
 #pragma unroll
-  for (int s = 0; s < K_STEPS; s++)
-    load_matrices(queries[s], base + (warp * 16 + lane % 16) * LINE + (2 * s + lane / 16) * 16);
+  for (int r = 0; r < ROWS; r++)
+#pragma unroll
+    for (int s = 0; s < K_STEPS; s++)
+      load_matrices(queries[r][s], base + ((warp * ROWS + r) * 16 + lane % 16) * LINE + (2 * s + lane / 16) * 16);
   __syncthreads();
 
   // Two tiles of keys, then two of values.
@@ -49,9 +52,12 @@ template <typename T, int D, int WARPS> DEVICE void attention(const cu_attention
   copy(base + 2 * TILE, v, p.v_pitch, 0, KEYS, p.keys);
   copy_commit();
 
-  float sums[V_FRAGMENTS][4] = {};
-  float highest[2] = {NEGATIVE_INFINITY, NEGATIVE_INFINITY}, total[2] = {0, 0};
+  float sums[ROWS][V_FRAGMENTS][4] = {};
+  float highest[ROWS][2], total[ROWS][2] = {};
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) highest[r][0] = highest[r][1] = NEGATIVE_INFINITY;
   const float scale = p.scale * 1.4426950408889634f;
+  const int own = first + warp * ROWS * 16 + lane / 4;
   for (int tile = 0; tile < tiles; tile++) {
     const unsigned at = base + tile % 2 * TILE;
     if (tile + 1 < tiles) {
@@ -63,93 +69,108 @@ template <typename T, int D, int WARPS> DEVICE void attention(const cu_attention
     copy_wait<1>();
     __syncthreads();
 
-    float scores[KEYS / 8][4] = {};
+    float scores[ROWS][KEYS / 8][4] = {};
 #pragma unroll
     for (int s = 0; s < K_STEPS; s++) {
 #pragma unroll
       for (int j = 0; j < KEYS / 8; j += 2) {
         unsigned columns[4];
         load_matrices(columns, at + (j * 8 + lane % 8 + lane / 16 * 8) * LINE + (2 * s + lane / 8 % 2) * 16);
-        T::multiply(scores[j], queries[s], columns[0], columns[1]);
-        T::multiply(scores[j + 1], queries[s], columns[2], columns[3]);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+          T::multiply(scores[r][j], queries[r][s], columns[0], columns[1]);
+          T::multiply(scores[r][j + 1], queries[r][s], columns[2], columns[3]);
+        }
       }
     }
-    if (tile == tiles - 1 || p.causal) {
 #pragma unroll
-      for (int j = 0; j < KEYS / 8; j++)
+    for (int r = 0; r < ROWS; r++) {
+      float(&score)[KEYS / 8][4] = scores[r];
+      if (tile == tiles - 1 || p.causal) {
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-          const int key = tile * KEYS + j * 8 + lane % 4 * 2 + i % 2;
-          const int query = first + warp * 16 + lane / 4 + i / 2 * 8;
-          if (key >= p.keys || (p.causal && key > query)) scores[j][i] = NEGATIVE_INFINITY;
-        }
-    }
+        for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-      float top = highest[half];
+          for (int i = 0; i < 4; i++) {
+            const int key = tile * KEYS + j * 8 + lane % 4 * 2 + i % 2;
+            if (key >= p.keys || (p.causal && key > own + r * 16 + i / 2 * 8)) score[j][i] = NEGATIVE_INFINITY;
+          }
+      }
 #pragma unroll
-      for (int j = 0; j < KEYS / 8; j++) top = fmaxf(top, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
-      top = fmaxf(top, shuffle_xor(top, 1));
-      top = fmaxf(top, shuffle_xor(top, 2));
-      const float shift = top == NEGATIVE_INFINITY ? 0 : top * scale;
-      const float rescale = exp2_fast(highest[half] * scale - shift);
-      highest[half] = top;
-      float sum = 0;
+      for (int half = 0; half < 2; half++) {
+        float top = highest[r][half];
 #pragma unroll
-      for (int j = 0; j < KEYS / 8; j++)
+        for (int j = 0; j < KEYS / 8; j++) top = fmaxf(top, fmaxf(score[j][2 * half], score[j][2 * half + 1]));
+        top = fmaxf(top, shuffle_xor(top, 1));
+        top = fmaxf(top, shuffle_xor(top, 2));
+        const float shift = top == NEGATIVE_INFINITY ? 0 : top * scale;
+        const float rescale = exp2_fast(highest[r][half] * scale - shift);
+        highest[r][half] = top;
+        float sum = 0;
 #pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; i++) {
-          scores[j][i] = exp2_fast(scores[j][i] * scale - shift);
-          sum += scores[j][i];
-        }
-      total[half] = total[half] * rescale + sum;
+        for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
-      for (int j = 0; j < V_FRAGMENTS; j++) sums[j][2 * half] *= rescale, sums[j][2 * half + 1] *= rescale;
+          for (int i = 2 * half; i < 2 * half + 2; i++) {
+            score[j][i] = exp2_fast(score[j][i] * scale - shift);
+            sum += score[j][i];
+          }
+        total[r][half] = total[r][half] * rescale + sum;
+#pragma unroll
+        for (int j = 0; j < V_FRAGMENTS; j++) sums[r][j][2 * half] *= rescale, sums[r][j][2 * half + 1] *= rescale;
+      }
     }
 #pragma unroll
     for (int s = 0; s < KEYS / 16; s++) {
-      const unsigned probabilities[4] = {
-          T::pack(scores[2 * s][0], scores[2 * s][1]), T::pack(scores[2 * s][2], scores[2 * s][3]),
-          T::pack(scores[2 * s + 1][0], scores[2 * s + 1][1]), T::pack(scores[2 * s + 1][2], scores[2 * s + 1][3])};
+      unsigned probabilities[ROWS][4];
+#pragma unroll
+      for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+          probabilities[r][i] = T::pack(scores[r][2 * s + i / 2][i % 2 * 2], scores[r][2 * s + i / 2][i % 2 * 2 + 1]);
 #pragma unroll
       for (int j = 0; j < V_FRAGMENTS; j += 2) {
         unsigned columns[4];
         load_matrices_transposed(columns, at + 2 * TILE + (s * 16 + lane % 16) * LINE + (j + lane / 16) * 16);
-        T::multiply(sums[j], probabilities, columns[0], columns[1]);
-        if (j + 1 < V_FRAGMENTS) T::multiply(sums[j + 1], probabilities, columns[2], columns[3]);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+          T::multiply(sums[r][j], probabilities[r], columns[0], columns[1]);
+          if (j + 1 < V_FRAGMENTS) T::multiply(sums[r][j + 1], probabilities[r], columns[2], columns[3]);
+        }
       }
     }
     __syncthreads();
   }
 #pragma unroll
-  for (int half = 0; half < 2; half++) {
-    total[half] += shuffle_xor(total[half], 1);
-    total[half] += shuffle_xor(total[half], 2);
-    const int query = first + warp * 16 + lane / 4 + half * 8;
-    if (query >= p.queries) continue;
-    const float factor = 1 / total[half];
-    const long long row = ((long long)sample * p.queries + query) * p.o_pitch + head * p.d + lane % 4 * 2;
+  for (int r = 0; r < ROWS; r++)
 #pragma unroll
-    for (int j = 0; j < V_FRAGMENTS; j++) {
-      const float low = sums[j][2 * half] * factor, high = sums[j][2 * half + 1] * factor;
-      if (p.o_dtype == CU_F32) {
-        *(float2 *)((float *)p.o + row + j * 8) = make_float2(low, high);
-      } else {
-        *(unsigned *)((unsigned short *)p.o + row + j * 8) = T::pack(low, high);
+    for (int half = 0; half < 2; half++) {
+      float &sum = total[r][half];
+      sum += shuffle_xor(sum, 1);
+      sum += shuffle_xor(sum, 2);
+      const int query = own + r * 16 + half * 8;
+      if (query >= p.queries) continue;
+      const float factor = 1 / sum;
+      const long long row = ((long long)sample * p.queries + query) * p.o_pitch + head * p.d + lane % 4 * 2;
+#pragma unroll
+      for (int j = 0; j < V_FRAGMENTS; j++) {
+        const float low = sums[r][j][2 * half] * factor, high = sums[r][j][2 * half + 1] * factor;
+        if (p.o_dtype == CU_F32) {
+          *(float2 *)((float *)p.o + row + j * 8) = make_float2(low, high);
+        } else {
+          *(unsigned *)((unsigned short *)p.o + row + j * 8) = T::pack(low, high);
+        }
       }
     }
-  }
 }
 
-// `CUDAAttention` on the host has the same list of widths.
-#define ATTENTION(T, D, WARPS)                                                  \
-  KERNEL(WARPS * 32, 1) attention_##T##_##D(PARAMETER cu_attention p) {         \
-    SHARED_MEMORY(shared);                                                      \
-    attention<T, D, WARPS>(p, shared);                                          \
+// `Attention.rows` on the host has the same list of widths.
+#define ATTENTION(T, D, ROWS)                                          \
+  KERNEL(128, 1) attention_##T##_##D(PARAMETER cu_attention p) {       \
+    SHARED_MEMORY(shared);                                             \
+    attention<T, D, ROWS>(p, shared);                                  \
   }
 #define WIDTHS(T) \
-  ATTENTION(T, 8, 4) ATTENTION(T, 16, 4) ATTENTION(T, 32, 4) ATTENTION(T, 40, 4) ATTENTION(T, 64, 4) \
-  ATTENTION(T, 80, 4) ATTENTION(T, 128, 4) ATTENTION(T, 160, 4)
+  ATTENTION(T, 8, 2) ATTENTION(T, 16, 2) ATTENTION(T, 32, 2) ATTENTION(T, 40, 2) ATTENTION(T, 64, 2) \
+  ATTENTION(T, 80, 1) ATTENTION(T, 128, 1) ATTENTION(T, 160, 1)
 WIDTHS(f16)
 WIDTHS(bf16)
 

@@ -1,110 +1,118 @@
 // Convolutions and matrix products in 16 bits on tensor cores, sums in f32: implicit GEMM with everything behind it.
 //
-// A block computes BM pixels × BN columns. K runs over sources, taps and channels in pieces of 64 channels, which are
+// A block computes BM pixels × BN columns. K runs over sources, channels and taps in pieces of 64 channels, which are
 // 128-byte lines in shared memory, swizzled by 16-byte pieces (piece ^= line % 8); STAGES pieces are on their way at a
 // time. Small results are cut along K: each part leaves its sums in memory, and the last one to finish adds them all in
 // order, so that results do not depend on which one that is.
 #include "prelude.cuh"
 #include "multiply.cuh"
 
-// Walks K for the pieces that one thread copies: four lines of A and the lines of B that begin at its own.
+// Walks K for the pieces that one thread copies: four lines of A and the lines of B that begin at its own. Taps take turns
+// under the same channels, so that pixels which neighbouring taps share are read from the multiprocessor's own cache.
 template <int BM, int BN> struct Loader {
   static constexpr int THREADS = BM * 2, LINES = THREADS / 8, B_PASSES = (BN + LINES - 1) / LINES;
   const cu_conv &p;
-  int piece, line, phase_y, phase_x;
-  int sample[4], oy[4], ox[4], a_offset[4], b_offset[B_PASSES];
-  int source, ky, kx, c, k;
+  const int m0, phase_y, phase_x, piece, line;
+  int origin[4];       // where lines of A are under the first tap (if resized, under the present one)
+  unsigned inside[4];  // their taps that are inside of the image
+  int column, gates;   // the first line's column of w, values and gates taking turns by eights; gates are so much further
+  int source, tap, ky, kx, c;
+  bool entered;  // the source
   long long x_shift, w_shift;
 
-  __device__ Loader(const cu_conv &p, int m0, int n0, int batch) : p(p) {
-    piece = threadIdx.x % 8;
-    line = threadIdx.x / 8;
-    phase_y = p.phases == 2 ? batch / 2 : 0;
-    phase_x = p.phases == 2 ? batch % 2 : 0;
+  __device__ Loader(const cu_conv &p, int m0, int n0, int batch)
+      : p(p), m0(m0), phase_y(p.phases == 2 ? batch / 2 : 0), phase_x(p.phases == 2 ? batch % 2 : 0),
+        piece(threadIdx.x % 8), line(threadIdx.x / 8) {
     x_shift = w_shift = 0;
     if (p.phases == 1) {
       x_shift = batch / p.batch_inner * p.x_strides[0] + batch % p.batch_inner * p.x_strides[1];
       w_shift = batch / p.batch_inner * p.w_strides[0] + batch % p.batch_inner * p.w_strides[1];
     }
-    const int pixels = p.out_h * p.out_w;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const int m = m0 + line + i * LINES;
-      sample[i] = m < p.samples * pixels ? m / pixels : -1;
-      oy[i] = m % pixels / p.out_w;
-      ox[i] = m % p.out_w;
-    }
-#pragma unroll
-    for (int i = 0; i < B_PASSES; i++) b_offset[i] = column(n0, line + i * LINES);
+    column = p.gated ? n0 / 2 + line / 16 * 8 + line % 8 : n0 + line;
+    gates = p.gated ? line / 8 % 2 * (p.columns / 2) : 0;
   }
 
-  // The column of w that lies in line n of B; values and gates take turns by eights.
-  __device__ int column(int n0, int n) const {
-    if (n >= BN) return -1;
-    if (!p.gated) return n0 + n < p.columns ? n0 + n : -1;
-    const int value = n0 / 2 + n / 16 * 8 + n % 8;
-    return value < p.columns / 2 ? value + (n / 8 % 2) * (p.columns / 2) : -1;
-  }
-
-  static __device__ int pieces(const cu_source &s) { return s.kernel_h * s.kernel_w * ((s.channels + 63) / 64); }
+  static __device__ int taps(const cu_source &s) { return s.kernel_h * s.kernel_w; }
+  static __device__ int pieces(const cu_source &s) { return taps(s) * ((s.channels + 63) / 64); }
 
   __device__ void seek(int target) {
     for (source = 0; target >= pieces(p.sources[source]); source++) target -= pieces(p.sources[source]);
     const cu_source &s = p.sources[source];
-    const int per_tap = (s.channels + 63) / 64, tap = target / per_tap;
+    c = target / taps(s) * 64;
+    tap = target % taps(s);
     ky = tap / s.kernel_w;
     kx = tap % s.kernel_w;
-    c = target % per_tap * 64;
-    locate();
+    entered = false;
   }
 
-  // Where the lines of A begin under the present tap.
-  __device__ void locate() {
+  // The pixel that the first tap of line i sees; negative where line i has none.
+  struct Pixel { int sample, y, x; };
+  __device__ Pixel pixel(int i) const {
     const cu_source &s = p.sources[source];
-    const int pad_top = p.phases == 2 ? 1 - phase_y : s.pad_top, pad_left = p.phases == 2 ? 1 - phase_x : s.pad_left;
-    k = (ky * s.kernel_w + kx) * s.channels;
-    if (p.phases == 2) k += (2 * phase_y + phase_x) * s.kernel_h * s.kernel_w * s.channels;
+    const int pixels = p.out_h * p.out_w, m = m0 + line + i * LINES, pixel = m % pixels;
+    const int top = p.phases == 2 ? 1 - phase_y : s.pad_top, left = p.phases == 2 ? 1 - phase_x : s.pad_left;
+    return {m < p.samples * pixels ? m / pixels : -1, pixel / p.out_w * s.stride - top, pixel % p.out_w * s.stride - left};
+  }
+
+  __device__ void enter() {
+    entered = true;
+    const cu_source &s = p.sources[source];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      int iy = oy[i] * s.stride + ky - pad_top, ix = ox[i] * s.stride + kx - pad_left;
-      const bool inside = sample[i] >= 0 && iy >= 0 && iy < s.up_h && ix >= 0 && ix < s.up_w;
-      if (s.up_h != s.in_h) iy = nearest(iy, s.in_h, s.up_h);
-      if (s.up_w != s.in_w) ix = nearest(ix, s.in_w, s.up_w);
-      a_offset[i] = inside ? ((sample[i] * s.in_h + iy) * s.in_w + ix) * s.pitch : -1;
+      const Pixel at = pixel(i);
+      origin[i] = ((at.sample * s.in_h + at.y) * s.in_w + at.x) * s.pitch;
+      const int left = max(-at.x, 0), right = min(s.up_w - at.x, s.kernel_w);
+      const unsigned row = at.sample >= 0 && left < right ? (1ull << right) - (1ull << left) : 0;
+      inside[i] = 0;
+#pragma unroll 1
+      for (int y = max(-at.y, 0); y < min(s.up_h - at.y, s.kernel_h); y++) inside[i] |= row << y * s.kernel_w;
+    }
+  }
+
+  // Where lines are under the present tap, for an image of another size than the taps see.
+  __device__ void resize() {
+    const cu_source &s = p.sources[source];
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const Pixel at = pixel(i);
+      const int y = nearest(at.y + ky, s.in_h, s.up_h), x = nearest(at.x + kx, s.in_w, s.up_w);
+      origin[i] = ((at.sample * s.in_h + y) * s.in_w + x) * s.pitch;
     }
   }
 
   __device__ void advance() {
     const cu_source &s = p.sources[source];
+    tap++;
+    if (++kx < s.kernel_w) return;
+    kx = 0;
+    if (++ky < s.kernel_h) return;
+    ky = tap = 0;
     c += 64;
     if (c < s.channels) return;
     c = 0;
-    if (++kx == s.kernel_w) kx = 0, ky++;
-    if (ky == s.kernel_h) {
-      ky = 0;
-      if (++source == p.source_count) return;
-    }
-    locate();
+    source++;
+    entered = false;
   }
 
   __device__ void load(unsigned shared) {
+    if (!entered) enter();
     const cu_source &s = p.sources[source];
-    const int channel = c + piece * 8;
+    const bool resized = s.up_h != s.in_h || s.up_w != s.in_w;
+    if (resized) resize();
+    // What is not to be read has an address all the same, often outside of its tensor.
+    const int channel = c + piece * 8, k = ((2 * phase_y + phase_x) * taps(s) + tap) * s.channels;
     const bool has = channel < s.channels;
-    const unsigned short *x = (const unsigned short *)s.x + x_shift + channel;
-    const unsigned short *w = (const unsigned short *)s.w + w_shift + k + channel;
-    const unsigned at = shared + line * 128 + ((piece ^ (line & 7)) << 4);
+    const cu_address x = s.x + 2 * (x_shift + channel + (resized ? 0 : (ky * s.in_w + kx) * s.pitch));
+    const cu_address w = s.w + 2 * (w_shift + k + channel + (long long)(column + gates) * s.w_pitch);
+    const unsigned at = shared + line * 128 + ((piece ^ (line & 7)) << 4), bit = has ? 1u << tap : 0;
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const bool valid = has && a_offset[i] >= 0;
-      copy_async(at + i * LINES * 128, valid ? x + a_offset[i] : (const unsigned short *)s.x, valid);
-    }
+    for (int i = 0; i < 4; i++) copy_async_cached(at + i * LINES * 128, x + 2ll * origin[i], (inside[i] & bit) != 0);
+    const int limit = !has ? 0 : p.gated ? p.columns / 2 : p.columns, step = p.gated ? LINES / 2 : LINES;
+    const long long step_bytes = 2ll * step * s.w_pitch;
 #pragma unroll
     for (int i = 0; i < B_PASSES; i++) {
       if (BN % LINES != 0 && line + i * LINES >= BN) break;
-      const bool valid = has && b_offset[i] >= 0;
-      copy_async(at + (BM + i * LINES) * 128,
-                 valid ? w + (long long)b_offset[i] * s.w_pitch : (const unsigned short *)s.w, valid);
+      copy_async(at + (BM + i * LINES) * 128, w + i * step_bytes, column + i * step < limit);
     }
     advance();
   }
@@ -190,6 +198,7 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
 
   Sums<T, BM, BN> sums;
   constexpr int AHEAD = STAGES - 1 - Sums<T, BM, BN>::LAG;
+#pragma unroll 1
   for (int i = 0; i < AHEAD; i++) {
     if (i < count) loader.load(base + i * STAGE);
     copy_commit();

@@ -2,6 +2,7 @@
 // that runs the same kernels on a CPU.
 #ifndef MACHINE_CUH
 #define MACHINE_CUH
+#include "cu_kernels.h"
 
 #define KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define DEVICE static __device__ __forceinline__
@@ -63,9 +64,13 @@ DEVICE float exp2_fast(float x) {
 
 DEVICE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 
-// 16 bytes from global to shared memory, zeros unless `valid`; done when the group they are committed to is waited for.
-DEVICE void copy_async(unsigned to, const void *from, bool valid) {
+// 16 bytes from global to shared memory, zeros unless `valid`, when nothing is read; done when the group they are committed to is waited for.
+DEVICE void copy_async(unsigned to, cu_address from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(valid ? 16 : 0) : "memory");
+}
+// The same through the multiprocessor's own cache, for what it reads again.
+DEVICE void copy_async_cached(unsigned to, cu_address from, bool valid) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(valid ? 16 : 0) : "memory");
 }
 DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int N> DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }

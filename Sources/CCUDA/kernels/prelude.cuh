@@ -1,7 +1,6 @@
 // Types, conversions and functions that all kernels share.
 #pragma once
 #include "machine.cuh"
-#include "cu_kernels.h"
 
 DEVICE float bits_to_float(unsigned bits) { return __uint_as_float(bits); }
 

@@ -177,7 +177,8 @@ DEVICE float shuffle_xor(float x, int mask) {
   return __uint_as_float(emulated_shuffle(__float_as_uint(x), (threadIdx.x ^ (unsigned)mask) % 32));
 }
 
-DEVICE void copy_async(unsigned to, const void *from, bool valid) { emulated_copy(to, from, valid); }
+DEVICE void copy_async(unsigned to, cu_address from, bool valid) { emulated_copy(to, (const void *)from, valid); }
+DEVICE void copy_async_cached(unsigned to, cu_address from, bool valid) { emulated_copy(to, (const void *)from, valid); }
 DEVICE void copy_commit() { emulated_copy_commit(); }
 template <int N> DEVICE void copy_wait() { emulated_copy_wait(N); }
 

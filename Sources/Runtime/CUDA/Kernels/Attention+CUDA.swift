@@ -9,14 +9,15 @@ extension Attention: CUDALowerable {
     let width = q.lastDimension / heads
     guard node.isFloat, Set(node.operands.map(\.dtype)).count == 1 else { return nil }
     let isSquare = q.lastDimension == v.lastDimension
-    if q.dtype.size == 2, isSquare, Attention.widths.contains(width) { return streamed(width) }
+    if q.dtype.size == 2, isSquare, let rows = Attention.rows[width] { return streamed(width, rows) }
     let isDivisible = [width, v.lastDimension / heads, k.shape[1]].allSatisfy { $0 % 8 == 0 }
     if !causal, isDivisible || q.dtype == .f32 { return inProducts(node, gpu) }
     return isSquare && 4 * k.shape[1] <= 48 << 10 ? queryByQuery() : nil
   }
 
-  /// Widths of heads that kernels are compiled for; `WIDTHS` in attention.cu has the same list.
-  private static let widths: Set = [8, 16, 32, 40, 64, 80, 128, 160]
+  /// Queries of a warp, in sixteens, by the width of heads that kernels are compiled for; `WIDTHS` in attention.cu has the
+  /// same list.
+  private static let rows = [8: 2, 16: 2, 32: 2, 40: 2, 64: 2, 80: 1, 128: 1, 160: 1]
 
   private func parameters(_ tensors: CUDATensors) -> cu_attention {
     let (q, k, v, o) = (tensors.operands[0], tensors.operands[1], tensors.operands[2], tensors.results[0])
@@ -29,8 +30,8 @@ extension Attention: CUDALowerable {
     return p
   }
 
-  /// Blocks of 64 queries of one head.
-  private func streamed(_ width: Int) -> CUDAKernel {
+  /// Blocks of four warps' queries of one head.
+  private func streamed(_ width: Int, _ rows: Int) -> CUDAKernel {
     // Two tiles of 64 keys and two of values, in lines of an odd number of 16-byte pieces.
     let sharedBytes = 4 * 64 * (dividedUp(width, 16) * 2 | 1) * 16
     let any = queryByQuery()
@@ -38,7 +39,7 @@ extension Attention: CUDALowerable {
       let (q, dtype) = (tensors.operands[0].type, tensors.operands[0].type.dtype.rawValue)
       guard (tensors.operands + tensors.results).allSatisfy(\.isAligned) else { return any.calls(tensors) }
       if q.count == 0 { return [] }
-      let grid = (dividedUp(q.shape[1], 64), heads, q.shape[0])
+      let grid = (dividedUp(q.shape[1], 64 * rows), heads, q.shape[0])
       return [
         CUDACall(
           .attention, "attention_\(dtype)_\(width)", grid: grid, block: 128, sharedBytes: sharedBytes,

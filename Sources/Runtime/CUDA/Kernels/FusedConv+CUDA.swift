@@ -2,8 +2,8 @@ import CCUDA
 package import GraphIR
 
 extension FusedConv: CUDALowerable {
-  /// Implicit GEMM: on tensor cores where sources and weights are in one 16-bit type and have channels in eights, in
-  /// float32 arithmetic otherwise. Normalizations are not taken in.
+  /// Implicit GEMM: on tensor cores where sources and weights are in one 16-bit type and have channels in eights and at
+  /// most 32 taps, in float32 arithmetic otherwise. Normalizations are not taken in.
   package func cudaKernel(_ node: KernelSignature, on gpu: GPU) -> CUDAKernel? {
     let weights = sources.indices.map { 2 * $0 + 1 }
     guard node.isFloat, sources.count <= Int(CU_SOURCES), epilogues.count <= Int(CU_EPILOGUES),
@@ -39,7 +39,9 @@ extension FusedConv: CUDALowerable {
   private func multipliesOnTensorCores(_ node: KernelSignature) -> Bool {
     let products = node.operands.prefix(2 * sources.count)
     return Set(products.map(\.dtype)).count == 1 && products[0].dtype.size == 2
-      && sources.indices.allSatisfy { node.operands[2 * $0].lastDimension % 8 == 0 }
+      && sources.indices.allSatisfy {
+        node.operands[2 * $0].lastDimension % 8 == 0 && node.operands[2 * $0 + 1].shape.dropFirst(2).reduce(1, *) <= 32
+      }
   }
 
   /// Functions follow the gate, which itself comes once.
@@ -117,12 +119,13 @@ extension cu_conv {
       }
   }
 
-  /// Pieces of 64 k.
-  fileprivate var pieces: Int {
+  /// Pieces of 64 k, and those whose pixels are new to a multiprocessor: taps of a line see nearly the same ones.
+  fileprivate var pieces: (all: Int, new: Int) {
     var conv = self
     return withUnsafeBytes(of: &conv.sources) { bytes in
-      bytes.bindMemory(to: cu_source.self).prefix(Int(source_count)).reduce(0) {
-        $0 + Int($1.kernel_h) * Int($1.kernel_w) * dividedUp(Int($1.channels), 64)
+      bytes.bindMemory(to: cu_source.self).prefix(Int(source_count)).reduce((0, 0)) {
+        let lines = Int($1.kernel_h) * dividedUp(Int($1.channels), 64)
+        return ($0.0 + Int($1.kernel_w) * lines, $0.1 + lines)
       }
     }
   }
@@ -194,7 +197,7 @@ struct ConvPlan: Sendable {
     if let gpu {
       for tile in ConvTile.all where tile.sharedBytes <= gpu.sharedBytesPerBlock {
         let tiles = dividedUp(rows, tile.rows) * dividedUp(Int(conv.columns), tile.columns) * batch
-        for splits in 1...16 where splits == 1 || (splits <= pieces / 4 && tiles <= CUDAKernel.counters) {
+        for splits in 1...16 where splits == 1 || (splits <= pieces.all / 4 && tiles <= CUDAKernel.counters) {
           let cost = ConvPlan.cycles(tile, tiles: tiles, pieces: pieces, splits: splits, gpu)
           if cost < best?.cost ?? .infinity { best = (cost, tile, splits) }
         }
@@ -210,11 +213,13 @@ struct ConvPlan: Sendable {
   }
 
   /// Cycles that the slowest multiprocessor is expected to take.
-  private static func cycles(_ tile: ConvTile, tiles: Int, pieces: Int, splits: Int, _ gpu: GPU) -> Double {
+  private static func cycles(
+    _ tile: ConvTile, tiles: Int, pieces: (all: Int, new: Int), splits: Int, _ gpu: GPU
+  ) -> Double {
     let products = Double(tile.rows * tile.columns * 64 * 2) / min(gpu.architecture.flopsPerCycle, 4096)
     // What a multiprocessor gets out of the second cache.
-    let loads = Double((tile.rows + tile.columns) * 128) / 40
-    let depth = Double(dividedUp(pieces, splits))
+    let loads = Double((tile.rows * pieces.new / max(1, pieces.all) + tile.columns) * 128) / 40
+    let depth = Double(dividedUp(pieces.all, splits))
     let blocks = Double(dividedUp(tiles * splits, gpu.multiprocessors))
     let sums = Double(tile.rows * tile.columns)
     // Filling and emptying the pipeline; then the sums of the parts, written once and read by the last block.
