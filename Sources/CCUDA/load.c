@@ -6,6 +6,9 @@
 // 4. the folders below, where drivers, WSL, toolkits and containers put them without telling the linker
 // 5. NVRTC only: the packages nvidia-cuda-nvrtc of a Python environment
 //
+// An NVRTC of the driver's own release, or an older one, comes before a newer one: its cubins may be in a format that the
+// driver does not know.
+//
 // A library that was loaded stays: unloading a driver with live threads of its own is not safe.
 
 #define _GNU_SOURCE  // dladdr
@@ -57,6 +60,10 @@ static void *open_by_name(const struct search *search, int flags) {
   for (const char *const *name = search->names; *name; name++) {
     void *library = dlopen(*name, RTLD_NOW | RTLD_LOCAL | flags);
     if (library) return library;
+    // That there is none starts with its name; what starts otherwise is the name of another library that it needs.
+    const char *reason = flags == 0 ? dlerror() : nullptr;
+    if (reason && strncmp(reason, *name, strlen(*name)) != 0 && !search->detail[0])
+      snprintf(search->detail, search->size, "%s", reason);
   }
   return nullptr;
 }
@@ -76,7 +83,6 @@ static void *open_in_environment(const struct search *search, const char *enviro
 }
 
 static void *find(const struct search *search, const char *folder, const char *environment) {
-  search->detail[0] = 0;
   void *library = folder ? open_in(search, folder) : nullptr;
   if (!library) library = open_by_name(search, RTLD_NOLOAD);
   if (!library) library = open_by_name(search, 0);
@@ -103,6 +109,7 @@ static enum sd_cuda_loading resolve(
 enum sd_cuda_loading sd_cuda_load_driver(
   struct sd_cuda_driver *driver, const char *folder, char *detail, size_t size) {
   struct search search = {driver_names, detail, size};
+  detail[0] = 0;
   void *library = find(&search, folder, nullptr);
   return resolve(library, &search, driver_entries, sizeof driver_entries / sizeof *driver_entries, driver);
 }
@@ -124,9 +131,14 @@ static void load_companion(const struct sd_nvrtc *nvrtc) {
 }
 
 enum sd_cuda_loading sd_cuda_load_nvrtc(
-  struct sd_nvrtc *nvrtc, const char *folder, const char *virtual_environment, char *detail, size_t size) {
-  struct search search = {nvrtc_names, detail, size};
+  struct sd_nvrtc *nvrtc, const char *folder, const char *virtual_environment, int newest, char *detail, size_t size) {
+  struct search search = {newest < 13 ? nvrtc_names + 1 : nvrtc_names, detail, size};
+  detail[0] = 0;
   void *library = find(&search, folder, virtual_environment);
+  if (!library && newest < 13) {
+    search.names = nvrtc_names;
+    library = find(&search, folder, virtual_environment);
+  }
   enum sd_cuda_loading state =
     resolve(library, &search, nvrtc_entries, sizeof nvrtc_entries / sizeof *nvrtc_entries, nvrtc);
   if (state == SD_CUDA_LOADED) load_companion(nvrtc);

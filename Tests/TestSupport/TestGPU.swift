@@ -8,6 +8,9 @@ package struct TestGPU: Sendable {
   /// Whether it is a real one.
   package static let isReal = Variables["SD_TEST_GPU"] != nil
 
+  /// The machine's; that of all tests, as to open a GPU takes long.
+  private static let context = Result { () throws(SDError) in try CUDAContext(ordinal: 0) }
+
   /// One that multiplies by warps and one that does so by warp groups, which take blocks in different orders.
   package static let all =
     isReal ? [TestGPU(options: [:])] : [["SM": "80", "ORDER": "1"], ["SM": "90", "ORDER": "7"]].map(TestGPU.init)
@@ -17,7 +20,7 @@ package struct TestGPU: Sendable {
 
   /// Calls `body` with the GPU; what a fake one noticed, and what is left on it, is an error.
   package func use<Result>(_ body: (CUDADevice) throws -> Result) throws -> Result {
-    if Self.isReal { return try body(CUDADevice(CUDAContext(ordinal: 0))) }
+    if Self.isReal { return try body(CUDADevice(Self.context.get())) }
     let fake = try FakeCUDA(options)
     let result = try body(CUDADevice(fake.context(), cache: .fake))
     guard fake.damages == 0, fake.leaks.isEmpty else {

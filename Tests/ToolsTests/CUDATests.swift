@@ -260,6 +260,40 @@ import Testing
         #expect(outcome.errors.isEmpty == (device == "cuda"), "\(outcome.errors)")
       }
       #expect(entries(of: "\(folder)/other").isEmpty)
+
+      // Nor is there one for kernels that the driver does not take.
+      func draw(_ options: [String: String]) throws -> ToolProcess.Outcome {
+        try ToolProcess.run(
+          "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--device", "cuda", "--quiet",
+          environment: variables.merging(options) { $1 })
+      }
+      let refused = ["FAKECUDA_FAIL": "cuModuleLoadData:1:200"]
+      #expect(try draw(refused).errors.contains("libnvrtc.so.13 or .12 was not found"))
+      let own = try draw(refused.merging(["SD_CUDA_LIB_DIR": FakeCUDA.folder()]) { $1 })
+      #expect(own.status == 0 && own.errors.isEmpty, "\(own.errors)")
+      #expect(entries(of: "\(folder)/other").count == 1)
+    }
+  }
+
+  /// An NVRTC of the driver's release comes before a newer one.
+  @Test(.fakeGPU) func compilers() throws {
+    try withTemporaryFolder { folder in
+      try copyTree("\(FakeCUDA.folder())/libcuda.so.1", "\(folder)/libcuda.so.1")
+      for release in [12, 13] {
+        try copyTree("\(FakeCUDA.folder())/libnvrtc.so.13", "\(folder)/libnvrtc.so.\(release)")
+      }
+      for (driver, compiler) in [("12040", "99.12"), ("13000", "99.13")] {
+        var variables = try environment(folder, ["DRIVER": driver])
+        variables["SD_CUDA_LIB_DIR"] = folder
+        variables["SD_CACHE_DIR"] = "\(folder)/\(driver)"
+        let outcome = try ToolProcess.run(
+          "sd-compile", MicroModel.sd15.folder, "--target", "cuda:sm_103", "--size", "72x56", "-o",
+          "\(folder)/x.sdplan",
+          "--quiet", environment: variables)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let cubins = entries(of: "\(folder)/\(driver)")
+        #expect(!cubins.isEmpty && cubins.allSatisfy { $0.hasPrefix(compiler) }, "\(cubins)")
+      }
     }
   }
 }

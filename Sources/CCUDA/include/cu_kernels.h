@@ -37,7 +37,8 @@ struct cu_epilogue {
 enum { CU_SOURCES = 4, CU_EPILOGUES = 6 };
 
 /// y = epilogues(Σ convolutions): implicit GEMM, rows are pixels. With `phases` 2, blockIdx.z is a parity of line and column.
-/// A batch of products (`batch` > 1) is in blockIdx.z too; then strides say how far the operands of the next one are.
+/// A batch of products is in blockIdx.z too, from `batch_first` on; then strides say how far the operands of the next one
+/// are.
 struct cu_conv {
   struct cu_source sources[CU_SOURCES];
   struct cu_epilogue epilogues[CU_EPILOGUES];
@@ -49,6 +50,7 @@ struct cu_conv {
   int tiles_m, tiles_n, splits;
   int aligned;  ///< whether results and epilogue operands can be moved eight columns at a time
   int batch_inner;  ///< products that share a stride of the outer batch
+  int batch_first;
   long long x_strides[2], w_strides[2], y_strides[2];
   /// Sums of the parts of K, [tile][split][register][thread] in f32, and how many splits of each tile are done.
   cu_address partials, counters;

@@ -149,9 +149,10 @@ enum sd_cuda_loading sd_cuda_load_driver(
 /// Loads libnvrtc.so.13 or .12 and fills the table.
 ///
 /// - virtual_environment: a Python environment whose packages may bring the library; may be null.
+/// - newest: the driver's release, 12 or 13: newer ones are taken where there is no other.
 enum sd_cuda_loading sd_cuda_load_nvrtc(
   struct sd_nvrtc *_Nonnull nvrtc, const char *_Nullable folder, const char *_Nullable virtual_environment,
-  char *_Nonnull detail, size_t size);
+  int newest, char *_Nonnull detail, size_t size);
 
 #pragma clang diagnostic pop
 

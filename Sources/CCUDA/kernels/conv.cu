@@ -183,7 +183,7 @@ DEVICE void finish(const cu_conv &p, const float *sums, int m0, int n0, int batc
 
 template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv &p, char *shared) {
   constexpr int THREADS = BM * 2, STAGE = (BM + BN) * 128, SUMS = BN / 2;
-  const int batch = blockIdx.z, split = blockIdx.y, tile_n = blockIdx.x % p.tiles_n, tile_m = blockIdx.x / p.tiles_n;
+  const int batch = p.batch_first + blockIdx.z, split = blockIdx.y, tile_n = blockIdx.x % p.tiles_n, tile_m = blockIdx.x / p.tiles_n;
   const int m0 = tile_m * BM, n0 = tile_n * BN;
   const unsigned base = shared_address(shared);
   wait_for_previous();

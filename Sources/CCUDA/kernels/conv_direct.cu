@@ -6,7 +6,7 @@ KERNEL(256, 2) conv_direct(PARAMETER cu_conv p) {
   __shared__ float a[16][68], b[16][68];
   wait_for_previous();
   allow_next();
-  const int batch = blockIdx.z, m0 = blockIdx.x / p.tiles_n * 64, n0 = blockIdx.x % p.tiles_n * 64;
+  const int batch = p.batch_first + blockIdx.z, m0 = blockIdx.x / p.tiles_n * 64, n0 = blockIdx.x % p.tiles_n * 64;
   const int pixels = p.out_h * p.out_w, rows = p.samples * pixels;
   const int outputs = p.gated ? p.columns / 2 : p.columns;
   const int phase_y = p.phases == 2 ? batch / 2 : 0, phase_x = p.phases == 2 ? batch % 2 : 0;

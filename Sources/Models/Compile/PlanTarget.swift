@@ -9,7 +9,8 @@ public enum PlanTarget: Hashable, Sendable {
   /// GPUs of NVIDIA's: the plan has compiled kernels for these families.
   case cuda([CUDAArchitecture])
 
-  /// Reads `cpu`, `cuda`, which is all families, or `cuda:sm_80,sm_90`.
+  /// Reads `cpu`, `cuda`, which is all families, or `cuda:sm_80,sm_90`. A GPU that is not the first of its family, as
+  /// `sm_103`, stands for the family.
   ///
   /// - Throws: `SDError` (usage) for anything else.
   public init(_ text: String) throws(SDError) {
@@ -20,7 +21,7 @@ public enum PlanTarget: Hashable, Sendable {
     case ("cuda", let list?):
       var families: [CUDAArchitecture] = []
       for name in list.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let family = CUDAArchitecture.allCases.first(where: { $0.name == name || $0.rawValue == name }) else {
+        guard let family = CUDAArchitecture(name: String(name)) else {
           let known = CUDAArchitecture.allCases.map(\.name).joined(separator: ", ")
           throw SDError(
             .usage, "unknown family of GPUs '\(name)' in the target '\(text)'", hint: "The families are \(known).")

@@ -25,6 +25,16 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
     self = family
   }
 
+  /// The family of `sm_90`, `sm_90a` or `sm_103`, or nil.
+  package init?(name: String) {
+    if let family = Self(rawValue: name) {
+      self = family
+    } else {
+      guard name.hasPrefix("sm_"), let capability = Int(name.dropFirst(3)) else { return nil }
+      self.init(computeCapability: capability)
+    }
+  }
+
   /// What users call it: `sm_90`.
   public var name: String { "sm_\(computeCapability)" }
 
@@ -41,6 +51,9 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
     case .sm100: 8192
     }
   }
+
+  /// Floating-point operations of a multiprocessor in float32.
+  var float32FlopsPerCycle: Double { self == .sm80 ? 128 : 256 }
 
   /// Whether warp groups multiply matrices together (wgmma).
   package var multipliesInGroups: Bool { self == .sm90 }

@@ -31,9 +31,9 @@ package struct CUDADevice: Device {
 
   /// Multiply-adds on tensor cores, or in float32, at the clock that the driver tells.
   package func peakFLOPS(_ dtype: DType) throws(SDError) -> Double {
-    let isWide = dtype == .f32
-    let perCycle = gpu.architecture.flopsPerCycle
-    return Double(gpu.multiprocessors) * (isWide ? 256 : perCycle) * Double(try context.clock())
+    let architecture = gpu.architecture
+    let perCycle = dtype == .f32 ? architecture.float32FlopsPerCycle : architecture.flopsPerCycle
+    return Double(gpu.multiprocessors) * perCycle * Double(try context.clock())
   }
 
   package func bandwidth() throws(SDError) -> Double { try context.bandwidth() }

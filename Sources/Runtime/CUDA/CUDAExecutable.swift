@@ -5,10 +5,10 @@ final class CUDAExecutable: Executable {
   let program: Program
   private let context: CUDAContext
   private let profile: Profile?
+  private var graph: CUDAGraph?
   /// The launches of every step.
   private let steps: [[CUDALaunch]]
   private let results: [[CUDAView]]
-  private var graph: CUDAGraph?
   /// Keeps alive what the launches point to.
   private let owners: [Any]
 

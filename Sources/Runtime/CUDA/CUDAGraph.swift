@@ -20,7 +20,8 @@ package final class CUDAGraph: @unchecked Sendable {
 }
 
 extension CUDAContext {
-  /// Records launches, copies and fills instead of doing them. `body` must not allocate, upload, download or wait.
+  /// Records launches, copies and fills instead of doing them. `body` must not allocate, upload, download or wait, nor may
+  /// another thread meanwhile: it is the context's stream that records.
   ///
   /// - Throws: what `body` throws, and `SDError` (device).
   package func record(_ body: () throws(SDError) -> Void) throws(SDError) -> CUDAGraph {

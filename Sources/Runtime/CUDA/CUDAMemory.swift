@@ -13,8 +13,13 @@ package final class CUDAMemory: @unchecked Sendable {
     (self.address, self.byteCount, self.context) = (address, byteCount, context)
   }
 
-  // cuMemFree waits for the GPU.
-  deinit { context.release { [address] in _ = $0.cuMemFree_v2(address) } }
+  deinit {
+    context.release { [address, context] in
+      // Nobody promises that cuMemFree waits for the work that uses the memory.
+      _ = $0.cuStreamSynchronize(context.stream)
+      _ = $0.cuMemFree_v2(address)
+    }
+  }
 }
 
 extension CUDAContext {

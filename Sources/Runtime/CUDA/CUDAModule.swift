@@ -57,11 +57,22 @@ extension CUDAContext {
   /// - Parameters:
   ///   - name: what errors call them.
   package func load(_ cubin: [UInt8], name: String) throws(SDError) -> CUDAModule {
+    guard let module = try loadIfKnown(cubin, name: name) else {
+      throw .cuda(CUDAStatus.noBinaryForGPU.rawValue, name: "", cannot: loading(name))
+    }
+    return module
+  }
+
+  /// Loads compiled kernels, nil when the driver does not take their format.
+  func loadIfKnown(_ cubin: [UInt8], name: String) throws(SDError) -> CUDAModule? {
     let api = try current()
-    let action = "load the kernels '\(name)' on \(self.name) (\(deviceName))"
     var module: CUmodule?
-    try driver.check(api.cuModuleLoadData(&module, cubin), action)
-    guard let module else { throw SDError(.device, "cannot \(action): the driver gave nothing") }
+    let status = api.cuModuleLoadData(&module, cubin)
+    if [CUDAStatus.invalidImage, .noBinaryForGPU].contains(CUDAStatus(rawValue: status)) { return nil }
+    try driver.check(status, loading(name))
+    guard let module else { throw SDError(.device, "cannot \(loading(name)): the driver gave nothing") }
     return CUDAModule(module, name: name, context: self)
   }
+
+  private func loading(_ name: String) -> String { "load the kernels '\(name)' on \(self.name) (\(deviceName))" }
 }

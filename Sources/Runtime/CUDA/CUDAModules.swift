@@ -26,10 +26,16 @@ final class CUDAModules: Sendable {
     try loaded.withLock { loaded throws(SDError) in
       if let module = loaded[unit] { return module }
       let source = unit.source(for: architecture)
-      let cubin = if let cubin = try stored?.cubin(source) { cubin } else { try cache.cubin(source) }
-      let module = try context.load(cubin, name: source.name)
+      let stored = try storedModule(source)
+      let module = if let stored { stored } else { try context.load(cache.cubin(source), name: source.name) }
       loaded[unit] = module
       return module
     }
+  }
+
+  /// Nil also for kernels of a compiler that is newer than the driver.
+  private func storedModule(_ source: CUDASource) throws(SDError) -> CUDAModule? {
+    guard let cubin = try stored?.cubin(source) else { return nil }
+    return try context.loadIfKnown(cubin, name: source.name)
   }
 }

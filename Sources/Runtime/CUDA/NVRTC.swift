@@ -53,7 +53,10 @@ package enum NVRTC {
   private static let library = Result { () throws(SDError) in
     let table = UnsafeMutablePointer<sd_nvrtc>.allocate(capacity: 1)
     defer { table.deallocate() }
-    let state = CUDALibraryState { sd_cuda_load_nvrtc(table, Debug.cudaFolder, Debug.virtualEnvironment, $0, $1) }
+    let newest = (try? CUDADriver.shared.get()).map { $0.version / 1000 } ?? .max
+    let state = CUDALibraryState {
+      sd_cuda_load_nvrtc(table, Debug.cudaFolder, Debug.virtualEnvironment, Int32(clamping: newest), $0, $1)
+    }
     if let state { throw SDError.noNVRTC(state) }
     var (major, minor): (Int32, Int32) = (0, 0)
     let status = table.pointee.nvrtcVersion(&major, &minor)

@@ -6,10 +6,14 @@ package enum CUDAStatus: Int32, CaseIterable {
   case stubLibrary = 34
   case deviceUnavailable = 46
   case noDevice = 100
+  case invalidImage = 200
   case noBinaryForGPU = 209
   case unsupportedPTX = 222
   case illegalAddress = 700
+  case illegalInstruction = 715
+  case misalignedAddress = 716
   case launchFailed = 719
+  case systemNotReady = 802
   case systemDriverMismatch = 803
   case compatibilityNotSupported = 804
 }
@@ -52,14 +56,24 @@ extension SDError {
         "the driver finds no GPU",
         "Check nvidia-smi and CUDA_VISIBLE_DEVICES; a container needs to be given its GPUs (docker run --gpus all)."
       )
-    case .noBinaryForGPU: ("the kernels were not compiled for this GPU", "Empty the cache: SD_CACHE_DIR.")
+    case .invalidImage, .noBinaryForGPU:
+      (
+        "the kernels were compiled for another GPU, or by an NVRTC newer than the driver",
+        "Update the NVIDIA driver, or install the NVRTC of its release (pip install nvidia-cuda-nvrtc-cu12)."
+      )
     case .unsupportedPTX:
       (
         "the kernels were compiled by an NVRTC newer than the driver",
         "Update the NVIDIA driver, or install an older NVRTC."
       )
     case .illegalAddress: ("a kernel accessed memory it must not (CUDA error 700)\(lost)", defect)
-    case .launchFailed: ("a kernel failed (CUDA error 719)\(lost)", defect)
+    case .illegalInstruction, .misalignedAddress, .launchFailed:
+      ("a kernel failed (CUDA error \(status))\(lost)", defect)
+    case .systemNotReady:
+      (
+        "the system of GPUs is not ready",
+        "GPUs behind NVSwitch need the fabric manager: systemctl status nvidia-fabricmanager."
+      )
     case .systemDriverMismatch:
       (
         "libcuda.so.1 and the kernel's NVIDIA module are of different versions",
@@ -107,7 +121,9 @@ extension SDError {
 
   /// libnvrtc could not be loaded.
   package static func noNVRTC(_ state: CUDALibraryState) -> SDError {
-    let hint = "Install it (pip install nvidia-cuda-nvrtc, or a CUDA toolkit), or set SD_CUDA_LIB_DIR to its folder."
+    let hint =
+      "Install it (pip install nvidia-cuda-nvrtc, for drivers before 580 nvidia-cuda-nvrtc-cu12, or a CUDA toolkit), or "
+      + "set SD_CUDA_LIB_DIR to its folder."
     let reason =
       switch state {
       case .symbolMissing(let entry): "libnvrtc has no '\(entry)': it is too old or a stub"

@@ -23,14 +23,16 @@ import Testing
     }
   }
 
-  /// What a program takes on the GPU is there again when it has gone.
+  /// What a program takes on the GPU is there again when it has gone. A real driver keeps some memory for what comes next, and
+  /// others may use the GPU.
   @Test func nothingStays() throws {
     for gpu in TestGPU.all {
       try gpu.use { device in
-        try check(seed: 3, on: device)
+        for _ in 0..<20 { try check(seed: 3, on: device) }
         let free = try device.context.memory().free
         for _ in 0..<200 { try check(seed: 3, on: device) }
-        #expect(try device.context.memory().free == free)
+        let gone = free - (try device.context.memory().free)
+        #expect(TestGPU.isReal ? gone < 4 << 20 : gone == 0)
       }
     }
   }

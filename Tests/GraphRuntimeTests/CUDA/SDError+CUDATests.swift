@@ -25,7 +25,9 @@ struct CUDAErrorTests {
   }
 
   @Test func compiler() {
-    let hint = "Install it (pip install nvidia-cuda-nvrtc, or a CUDA toolkit), or set SD_CUDA_LIB_DIR to its folder."
+    let hint =
+      "Install it (pip install nvidia-cuda-nvrtc, for drivers before 580 nvidia-cuda-nvrtc-cu12, or a CUDA toolkit), or "
+      + "set SD_CUDA_LIB_DIR to its folder."
     let (missing, old) = (SDError.noNVRTC(.missing), SDError.noNVRTC(.symbolMissing("nvrtcGetCUBIN")))
     expect(missing, "cannot compile CUDA kernels: libnvrtc.so.13 or .12 was not found", hint)
     expect(old, "cannot compile CUDA kernels: libnvrtc has no 'nvrtcGetCUBIN': it is too old or a stub", hint)
@@ -43,10 +45,14 @@ struct CUDAErrorTests {
     (.stubLibrary, "the libcuda.so.1 that was found is a stub for linking, not a driver"),
     (.deviceUnavailable, "the GPU is not available"),
     (.noDevice, "the driver finds no GPU"),
-    (.noBinaryForGPU, "the kernels were not compiled for this GPU"),
+    (.invalidImage, "the kernels were compiled for another GPU, or by an NVRTC newer than the driver"),
+    (.noBinaryForGPU, "the kernels were compiled for another GPU, or by an NVRTC newer than the driver"),
     (.unsupportedPTX, "the kernels were compiled by an NVRTC newer than the driver"),
     (.illegalAddress, "a kernel accessed memory it must not (CUDA error 700); the GPU's context is lost"),
+    (.illegalInstruction, "a kernel failed (CUDA error 715); the GPU's context is lost"),
+    (.misalignedAddress, "a kernel failed (CUDA error 716); the GPU's context is lost"),
     (.launchFailed, "a kernel failed (CUDA error 719); the GPU's context is lost"),
+    (.systemNotReady, "the system of GPUs is not ready"),
     (.systemDriverMismatch, "libcuda.so.1 and the kernel's NVIDIA module are of different versions"),
     (
       .compatibilityNotSupported,

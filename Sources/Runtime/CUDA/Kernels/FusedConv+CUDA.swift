@@ -231,7 +231,7 @@ struct ConvPlan: Sendable {
   /// What profiles call it.
   var name: String { tile.map { "conv_\($0.name)" + (splits > 1 ? "/\(splits)" : "") } ?? "conv_direct" }
 
-  /// The launch; operands that are not aligned after all are multiplied in float32 arithmetic.
+  /// The launches, nearly always one; operands that are not aligned after all are multiplied in float32 arithmetic.
   ///
   /// - Parameter tensors: whose scratch memory and counters it is.
   func calls(_ conv: cu_conv, batch: Int = 1, _ tensors: CUDATensors) -> [CUDACall] {
@@ -242,17 +242,20 @@ struct ConvPlan: Sendable {
     let tile = conv.isReadInPieces ? tile : nil
     let (tilesM, tilesN) = (dividedUp(rows, tile?.rows ?? 64), dividedUp(Int(conv.columns), tile?.columns ?? 64))
     (conv.tiles_m, conv.tiles_n, conv.splits) = (tilesM.int32, tilesN.int32, 1)
-    guard let tile else {
-      return [CUDACall(.convDirect, "conv_direct", grid: (tilesM * tilesN, 1, batch), block: 256, conv)]
+    if tile != nil {
+      conv.splits = splits.int32
+      (conv.counters, conv.partials) = (tensors.counters, tensors.scratch)
     }
-    conv.splits = splits.int32
-    (conv.counters, conv.partials) = (tensors.counters, tensors.scratch)
     let dtype: DType = conv.sources.0.x_dtype == DType.f16.cu ? .f16 : .bf16
-    return [
-      CUDACall(
-        .conv, "conv_\(dtype.rawValue)_\(tile.name)", grid: (tilesM * tilesN, splits, batch), block: 2 * tile.rows,
+    // No grid is higher.
+    return stride(from: 0, to: batch, by: 65_535).map { first in
+      conv.batch_first = first.int32
+      let (tiles, count) = (tilesM * tilesN, min(65_535, batch - first))
+      guard let tile else { return CUDACall(.convDirect, "conv_direct", grid: (tiles, 1, count), block: 256, conv) }
+      return CUDACall(
+        .conv, "conv_\(dtype.rawValue)_\(tile.name)", grid: (tiles, splits, count), block: 2 * tile.rows,
         sharedBytes: tile.sharedBytes, conv)
-    ]
+    }
   }
 }
 
