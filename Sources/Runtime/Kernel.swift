@@ -13,6 +13,13 @@ public struct KernelSignature: Sendable {
   package init(operands: [TensorType], results: [TensorType], isWeight: [Bool]) {
     (self.operands, self.results, self.isWeight) = (operands, results, isWeight)
   }
+
+  /// The signature of a step of a program.
+  init(_ step: Program.Step) {
+    self.init(
+      operands: step.operands.map(\.type), results: step.results.map(\.type),
+      isWeight: step.operands.map { if case .weight = $0.place { true } else { false } })
+  }
 }
 
 /// A kernel that a device offers for a node.

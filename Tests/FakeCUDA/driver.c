@@ -99,6 +99,7 @@ int cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
   case SD_CU_DEVICE_ATTRIBUTE_CLOCK_RATE:
   case SD_CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = 1000000; return 0;
   case SD_CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = 1024; return 0;
+  case SD_CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE: *value = 1 << 16; return 0;
   case SD_CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = fake_shared_bytes(); return 0;
   default: return INVALID_VALUE;
   }

@@ -14,6 +14,8 @@ package struct CUDACheck {
   package var bound = 1
   /// By element type of a result, the greatest normalized mean squared error.
   package var tolerance: [DType: Double] = [.f32: 1e-10, .f16: 1e-6, .bf16: 2e-5]
+  /// How calls are cut, as if it was measured.
+  package var cuts: [String: ConvCut] = [:]
   /// Columns in front of and behind those of an operand that is a view.
   package var gaps = [0, 8, 3]
 
@@ -25,6 +27,8 @@ package struct CUDACheck {
     var kernels: Set<String> = []
     for gpu in TestGPU.all {
       try gpu.use { device in
+        var device = device
+        device.gpu.cuts = cuts
         for gap in gaps { kernels.formUnion(try run(operands, gap: gap, on: device)) }
       }
     }

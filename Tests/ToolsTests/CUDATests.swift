@@ -275,6 +275,39 @@ import Testing
     }
   }
 
+  /// Convolutions are timed on this machine's GPU, if the plan is for such, and run as stored.
+  @Test func tune() throws {
+    try withTemporaryFolder { folder in
+      let (plan, environment) = ("\(folder)/x.sdplan", try environment(folder))
+      func compile(_ target: String) throws -> ToolProcess.Outcome {
+        try ToolProcess.run(
+          "sd-compile", MicroModel.sd15.folder, "--target", target, "--size", "72x56", "--components", "text_encoder",
+          "-o", plan, "--quiet", "--tune", "--stats", environment: environment)
+      }
+      let other = try compile("cuda:sm_120")
+      #expect(other.status == 2 && get(plan) == nil)
+      #expect(
+        other.errors.contains(#/^sd-compile: --tune times .* on cuda:0, whose family is \w+; the plan is for sm_120\n/#)
+      )
+
+      let family = TestGPU.isReal ? "cuda" : "cuda:sm_80"
+      let compiled = try compile(family)
+      #expect(compiled.status == 0, "\(compiled.errors)")
+      let place = #/cuda sm_\d+ \(.*\), \d+ multiprocessors/#
+      #expect(
+        compiled.output.contains(#/\ntuned for cuda sm_\d+ \(.*\), \d+ multiprocessors: \d+ of \d+ convolutions /#))
+      let inspection = try ToolProcess.run("sd-run", plan, "--inspect", "--device", "cpu").output
+      #expect(inspection.contains(place), "\(inspection)")
+      try MicroModel.sd15.golden().write(["input_ids": "text.input_ids"], to: "\(folder)/in")
+      let run = try ToolProcess.run(
+        "sd-run", plan, "--component", "text_encoder", "--inputs", "\(folder)/in", "--outputs", "\(folder)/out",
+        "--device", "cuda", environment: environment)
+      #expect(run.status == 0, "\(run.errors)")
+      let states = try #require(TensorFile.read("\(folder)/out")["last_hidden_state"])
+      expectClose(states, try MicroModel.sd15.golden().tensor("text.last_hidden_state"), nmse: 1e-5)
+    }
+  }
+
   /// An NVRTC of the driver's release comes before a newer one.
   @Test(.fakeGPU) func compilers() throws {
     try withTemporaryFolder { folder in

@@ -46,7 +46,7 @@ struct CompileTests {
       #expect(outcome.status == 0)
       #expect(outcome.errors.hasPrefix("tuning: 100/100 %, "))
       let line =
-        #/tuned: \d+ of \d+ convolutions are cut otherwise than predicted; together, once each on \d+ threads, \d+\.\d{3} s became \d+\.\d{3} s/#
+        #/tuned for cpu \w+, \d+ threads: \d+ of \d+ convolutions are cut otherwise than predicted; together, once each, \d+\.\d{3} ms became \d+\.\d{3} ms/#
       #expect(outcome.output.split(separator: "\n").last?.wholeMatch(of: line) != nil)
       let inspection = try ToolProcess.run("sd-run", path, "--inspect").output
       #expect(

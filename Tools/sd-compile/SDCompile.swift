@@ -66,7 +66,10 @@ struct SDCompile: ParsableCommand {
   @Flag(help: "Compare the graph before and after every pass on random numbers. Slow; for small models.")
   var checkPasses = false
 
-  @Flag(help: "Time every convolution on this machine, minutes for a large model, and store how each runs fastest.")
+  @Flag(
+    help:
+      "Time every convolution on this machine, for a GPU as the target on that, and store how each runs fastest. Minutes for a large model."
+  )
   var tune = false
 
   @Option(help: "Print what the passes did and what the programs need: text or json.")

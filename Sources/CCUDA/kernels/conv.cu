@@ -252,11 +252,18 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
     conv<T, BM, BN, STAGES>(p, shared);                                                          \
   }
 
-// `CUDAConvTile` on the host has the same list.
-#define TILES(T)            \
-  CONV(T, 128, 160, 4, 1)   \
-  CONV(T, 128, 128, 3, 2)   \
-  CONV(T, 128, 64, 4, 2)    \
+// Blocks of 96 KiB that a multiprocessor has room for.
+#if __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000
+#define WIDE_BLOCKS 2
+#else
+#define WIDE_BLOCKS 1
+#endif
+
+// `ConvTile` on the host has the same list.
+#define TILES(T)                    \
+  CONV(T, 128, 160, 4, 1)           \
+  CONV(T, 128, 128, 3, WIDE_BLOCKS) \
+  CONV(T, 128, 64, 4, WIDE_BLOCKS)  \
   CONV(T, 64, 64, 4, 3)
 TILES(f16)
 TILES(bf16)

@@ -56,22 +56,21 @@ public struct CompileReport: Sendable, Codable {
     public var predictedSeconds: Double
     /// The same, cut as stored.
     public var bestSeconds: Double
-    /// Threads that ran.
-    public var threads: Int
+    /// What they ran on: `cpu avx512, 2 threads`.
+    public var place: String
 
-    init(_ tuner: Tuner) {
-      let measurements = tuner.measurements.values
+    init<Choice>(_ measurements: [String: TuningMeasurement<Choice>], on place: String) {
       timed = measurements.count
-      changed = measurements.count { $0.blocking != nil }
-      predictedSeconds = measurements.reduce(0) { $0 + $1.predicted }
-      bestSeconds = measurements.reduce(0) { $0 + $1.best }
-      threads = tuner.tuning.threads
+      changed = measurements.values.count { $0.choice != nil }
+      predictedSeconds = measurements.values.reduce(0) { $0 + $1.predicted }
+      bestSeconds = measurements.values.reduce(0) { $0 + $1.best }
+      self.place = place
     }
 
     /// The line of a table for people.
     var text: String {
-      "tuned: \(changed) of \(timed) convolutions are cut otherwise than predicted; together, once each on "
-        + "\(threads) threads, \(decimal(predictedSeconds, 3)) s became \(decimal(bestSeconds, 3)) s"
+      "tuned for \(place): \(changed) of \(timed) convolutions are cut otherwise than predicted; together, once each, "
+        + "\(decimal(1e3 * predictedSeconds, 3)) ms became \(decimal(1e3 * bestSeconds, 3)) ms"
     }
   }
 

@@ -59,10 +59,8 @@ public struct PlanCompiler: Sendable {
     guard (1...64).contains(options.batch) else {
       throw SDError(.usage, "the batch must be in 1 ... 64, it is \(options.batch)")
     }
-    guard options.target == .cpu || !options.tune else {
-      throw SDError(.usage, "--tune times convolutions on a processor; the target is \(options.target.name)")
-    }
     let device = CPUDevice(cpu: options.cpu)
+    let gpu = options.tune && options.target != .cpu ? try tunedGPU() : nil
     let kernels = try storedKernels(threads: device.threads)
     var report = CompileReport()
     var info = self.info(sizes: sizes)
@@ -77,7 +75,7 @@ public struct PlanCompiler: Sendable {
       compiled.append(part)
     }
     info.passes = report.rewritesByPass
-    let tuning = options.tune ? try tune(compiled, device, &report) : nil
+    let tuning = options.tune ? try tune(compiled, device, gpu, &report) : nil
     let texts = store(compiled, &info)
     let fallbacks = try fallbacks(compiled)
     // All files are opened, and their tensors compared, before the first byte is written.
@@ -176,19 +174,43 @@ public struct PlanCompiler: Sendable {
     return graphs
   }
 
-  /// Times the convolutions of all graphs.
+  /// Times the convolutions of all graphs, on this machine's processor or its first GPU.
   private func tune(
-    _ components: [CompiledComponent], _ device: CPUDevice, _ report: inout CompileReport
+    _ components: [CompiledComponent], _ cpu: CPUDevice, _ gpu: CUDADevice?, _ report: inout CompileReport
   ) throws(SDError) -> Tuning {
-    tuningProgress(0)
-    var tuner = try Tuner(device)
     let graphs = components.flatMap(\.graphs)
-    for (index, part) in graphs.enumerated() {
-      try tuner.tune(lower(part.graph, with: device.library))
-      tuningProgress(Double(index + 1) / Double(graphs.count))
+    func each(_ library: any KernelLibrary, tune: (Program) throws(SDError) -> Void) throws(SDError) {
+      tuningProgress(0)
+      for (index, part) in graphs.enumerated() {
+        try tune(lower(part.graph, with: library))
+        tuningProgress(Double(index + 1) / Double(graphs.count))
+      }
     }
-    report.tuning = CompileReport.TuningSummary(tuner)
-    return tuner.tuning
+    if let gpu {
+      var tuner = try CUDATuner(gpu)
+      try each(gpu.library) { (program) throws(SDError) in try tuner.tune(program) }
+      let tuning = Tuning.cuda(tuner.tuning)
+      report.tuning = CompileReport.TuningSummary(tuner.measurements, on: tuning.place)
+      return tuning
+    }
+    var tuner = try CPUTuner(cpu)
+    try each(cpu.library) { (program) throws(SDError) in try tuner.tune(program) }
+    let tuning = Tuning.cpu(tuner.tuning)
+    report.tuning = CompileReport.TuningSummary(tuner.measurements, on: tuning.place)
+    return tuning
+  }
+
+  /// This machine's first GPU, if the plan is for such.
+  private func tunedGPU() throws(SDError) -> CUDADevice {
+    let gpu = try CUDADevice(CUDAContext(ordinal: 0))
+    guard options.target.architectures.contains(gpu.gpu.architecture) else {
+      let families = options.target.architectures.map(\.name).joined(separator: ", ")
+      throw SDError(
+        .usage,
+        "--tune times convolutions on \(gpu.name), whose family is \(gpu.gpu.architecture.name); the plan is for \(families)"
+      )
+    }
+    return gpu
   }
 
   /// The text of all graphs, and their places in `info`.

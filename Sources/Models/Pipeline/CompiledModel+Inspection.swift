@@ -22,8 +22,7 @@ extension CompiledModel {
     ]
     if let tuning {
       lines.append(
-        "tuned for    cpu \(tuning.level.rawValue), \(tuning.threads) threads: \(tuning.blockings.count) convolutions "
-          + "are cut otherwise than predicted")
+        "tuned for    \(tuning.place): \(tuning.count) convolutions are cut otherwise than predicted")
     }
     for section in file.sections {
       lines.append("section      \(section.name) at \(section.offset), \(section.length) bytes")

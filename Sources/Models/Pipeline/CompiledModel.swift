@@ -38,7 +38,7 @@ public final class CompiledModel {
   public var shortID: String { String(file.id.description.prefix(10)) }
   package let file: PlanFile
   package let table: WeightTable
-  /// What was measured where the plan was made, if anything; used where the processor has the same kernels.
+  /// What was measured where the plan was made, if anything; used where there are the same kernels.
   package let tuning: Tuning?
   package let device: any Device
   /// `cpu`, `cuda:0` or `reference`.
@@ -68,9 +68,14 @@ public final class CompiledModel {
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
     var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
-    if let tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
+    var cuts: CUDATuning?
+    switch tuning {
+    case .cpu(let tuning): if tuning.fits(cpu) { cpu.blockings = tuning.blockings }
+    case .cuda(let tuning): cuts = tuning
+    case nil: break
+    }
     let kernels = try CompiledModel.kernels(file)
-    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels)
+    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, cuts)
     profile = options.profiled ? Profile() : nil
     Debug.log(
       1, "\(path): \(info.model), \(info.precisions); \(device.name), \(cpu.level.rawValue), \(device.threads) threads"

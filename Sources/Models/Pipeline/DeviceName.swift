@@ -35,14 +35,19 @@ public enum DeviceName: Hashable, Sendable {
   /// The device itself.
   ///
   /// - Throws: `SDError` (device) for a GPU that cannot be used.
-  func open(_ plan: PlanInfo, _ cpu: CPUDevice, _ kernels: StoredKernels?) throws(SDError) -> any Device {
+  func open(
+    _ plan: PlanInfo, _ cpu: CPUDevice, _ kernels: StoredKernels?, _ tuning: CUDATuning?
+  ) throws(SDError) -> any Device {
+    func gpu(_ number: Int) throws(SDError) -> CUDADevice {
+      try CUDADevice(CUDAContext(ordinal: number), stored: kernels, tuning: tuning)
+    }
     switch self {
     case .cpu: return cpu
     case .reference: return ReferenceDevice()
-    case .cuda(let number): return try CUDADevice(CUDAContext(ordinal: number), stored: kernels)
+    case .cuda(let number): return try gpu(number)
     case .auto:
       do throws(SDError) {
-        return try CUDADevice(CUDAContext(ordinal: 0), stored: kernels)
+        return try gpu(0)
       } catch {
         // Most machines have no GPU, which is news only where the plan was made for one.
         if plan.target == "cuda" || error != .noCUDADriver(.missing) {

@@ -67,6 +67,8 @@ package struct GPU: Hashable, Sendable {
   package var multiprocessors: Int
   /// Most bytes of shared memory of a block.
   package var sharedBytesPerBlock: Int
+  /// By call, `sd.fused_conv(f16[2, 64, 64, 320], …) {…}`: cuts that were measured to be the fastest; others are predicted.
+  package var cuts: [String: ConvCut] = [:]
 
   /// A GPU.
   package init(architecture: CUDAArchitecture, multiprocessors: Int, sharedBytesPerBlock: Int) {

@@ -100,9 +100,12 @@ package final class CUDAContext: @unchecked Sendable {
     return 2 * clock * Double(try attribute(Int(SD_CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH))) / 8
   }
 
+  /// Bytes of the second cache.
+  func cacheBytes() throws(SDError) -> Int { try attribute(Int(SD_CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE)) }
+
   private func attribute(_ id: Int) throws(SDError) -> Int {
     var value: Int32 = 0
-    try driver.check(driver.api.cuDeviceGetAttribute(&value, Int32(id), device), "ask \(name) for its clocks")
+    try driver.check(driver.api.cuDeviceGetAttribute(&value, Int32(id), device), "ask \(name) for its clocks and cache")
     return Int(value)
   }
 

@@ -9,7 +9,7 @@ package struct CUDADevice: Device {
   package let threads = 1
   package let context: CUDAContext
   /// What its kernels are chosen by.
-  package let gpu: GPU
+  package var gpu: GPU
   let modules: CUDAModules
   private let weights = UploadedWeights()
 
@@ -17,13 +17,15 @@ package struct CUDADevice: Device {
   ///
   /// - Parameters:
   ///   - stored: the kernels of a plan.
-  ///   - cache: where others come from.
+  ///   - tuning: what was measured where the plan was made; used on GPUs like that one.
+  ///   - cache: where other kernels come from.
   /// - Throws: `SDError` (device) for a GPU that is too old or too new.
   package init(
-    _ context: CUDAContext, stored: StoredKernels? = nil, cache: CubinCache = CubinCache()
+    _ context: CUDAContext, stored: StoredKernels? = nil, tuning: CUDATuning? = nil, cache: CubinCache = CubinCache()
   ) throws(SDError) {
     self.context = context
     gpu = try context.gpu()
+    if let tuning, tuning.fits(gpu) { gpu.cuts = tuning.cuts }
     modules = CUDAModules(context, gpu.architecture, stored: stored, cache: cache)
   }
 
@@ -40,6 +42,15 @@ package struct CUDADevice: Device {
 
   package func checkMemory(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
     try AvailableMemory.check(needs, available: context.memory().free, on: name)
+  }
+
+  /// Calls of our kernels, with these loaded.
+  func launches(_ calls: [CUDACall]) throws(SDError) -> [CUDALaunch] {
+    try calls.map { (call) throws(SDError) in
+      CUDALaunch(
+        function: try modules.function(call), grid: call.grid, block: call.block, sharedBytes: call.sharedBytes,
+        parameters: call.parameters, overlapsPrevious: true)
+    }
   }
 
   package func allocate(_ byteCount: Int) throws(SDError) -> CUDAMemory { try context.allocate(byteCount) }

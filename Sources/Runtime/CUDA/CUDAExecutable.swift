@@ -59,14 +59,7 @@ final class CUDAExecutable: Executable {
       for operand in step.operands { tensors.operands.append(try view(operand, step)) }
       for result in step.results { tensors.results.append(try view(result, step)) }
       let calls = kernel.calls(tensors)
-      var launches: [CUDALaunch] = []
-      for call in calls {
-        launches.append(
-          CUDALaunch(
-            function: try device.modules.function(call), grid: call.grid, block: call.block,
-            sharedBytes: call.sharedBytes, parameters: call.parameters, overlapsPrevious: true))
-      }
-      steps.append(launches)
+      steps.append(try device.launches(calls))
       results.append(tensors.results)
       Debug.log(4, "'\(step.location)': \(type(of: step.op).id) by \(calls.map(\.function).joined(separator: ", "))")
     }

@@ -117,8 +117,11 @@ struct PlanCompilerTests {
       let tuning = try #require(report.tuning)
       #expect(tuning.timed > 0 && tuning.bestSeconds <= tuning.predictedSeconds)
       let compiled = try CompiledModel(plan: path)
-      #expect(compiled.tuning?.blockings.count == tuning.changed)
-      #expect(compiled.tuning?.level == level)
+      guard case .cpu(let stored) = compiled.tuning else {
+        throw SDError(.invalid, "\(String(describing: compiled.tuning))")
+      }
+      #expect(stored.blockings.count == tuning.changed)
+      #expect(stored.level == level)
       let ids = compiled.tokenizer.encode("a red circle").ids
       #expect(try compiled.textEncoder()(ids) == MicroModel.sd15.compiled().textEncoder()(ids))
       #expect(try MicroModel.sd15.compiled().tuning == nil)

@@ -58,7 +58,10 @@ struct CUDALaunchTests {
     }
     #expect(
       throws: SDError(
-        .device, "cannot load the kernels 'x' on cuda:0 (Fake GPU sm_90): CUDA_ERROR_INVALID_IMAGE (200)")
+        .device,
+        "cannot load the kernels 'x' on cuda:0 (Fake GPU sm_90): the kernels were compiled for another GPU, or by an NVRTC "
+          + "newer than the driver",
+        hint: "Update the NVIDIA driver, or install the NVRTC of its release (pip install nvidia-cuda-nvrtc-cu12).")
     ) { _ = try context.load([UInt8](repeating: 0, count: 64), name: "x") }
   }
 

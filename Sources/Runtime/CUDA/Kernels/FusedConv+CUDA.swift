@@ -12,7 +12,8 @@ extension FusedConv: CUDALowerable {
       Set(weights.map { node.operands[$0].rank }).count == 1, sources.count == 1 || !sources[0].phases
     else { return nil }
     let shape = cu_conv(self, node.cudaPlaceholders)
-    let plan = ConvPlan(shape, multipliesOnTensorCores(node) ? gpu : nil)
+    let measured = gpu.cuts.isEmpty ? nil : gpu.cuts[GraphText.call(self, node.operands)]
+    let plan = ConvPlan(shape, multipliesOnTensorCores(node) ? gpu : nil, measured)
     let layouts = weights.filter { node.operands[$0].rank == 4 && node.isWeight[$0] }.map { ($0, WeightLayout.rows) }
     let moved = weights.filter { node.operands[$0].rank == 4 && !node.isWeight[$0] }
     let movedBytes = moved.map { MemoryPlanner.aligned(node.operands[$0].byteCount) }
@@ -34,6 +35,13 @@ extension FusedConv: CUDALowerable {
       }
       return calls + plan.calls(cu_conv(self, tensors), tensors)
     }
+  }
+
+  /// Cuts of a call that are worth a measurement, the one that is predicted to be fastest first; none for a call that is not
+  /// multiplied on tensor cores.
+  func cuts(_ node: KernelSignature, on gpu: GPU) -> [ConvCut] {
+    guard cudaKernel(node, on: gpu) != nil, multipliesOnTensorCores(node) else { return [] }
+    return ConvPlan.cuts(cu_conv(self, node.cudaPlaceholders), gpu)
   }
 
   private func multipliesOnTensorCores(_ node: KernelSignature) -> Bool {
@@ -180,36 +188,51 @@ struct ConvTile: Hashable, Sendable {
   var sharedBytes: Int { max(stages * (rows + columns) * 128, rows * (columns + 4) * 4) }
 }
 
-/// How a convolution or product is cut into blocks.
-struct ConvPlan: Sendable {
-  /// Nil for float32 arithmetic.
-  let tile: ConvTile?
+/// How a convolution or product is cut into blocks on tensor cores.
+package struct ConvCut: Hashable, Sendable {
+  /// What a block computes.
+  let tile: ConvTile
   /// Parts of K, summed by the last one that is done.
   let splits: Int
+}
+
+/// A convolution or product as launches.
+struct ConvPlan: Sendable {
+  /// Nil for float32 arithmetic.
+  private let cut: ConvCut?
   /// Bytes of the sums of the parts.
   let scratchBytes: Int
 
-  /// The plan that is predicted to be fastest, on tensor cores where a GPU is given.
-  init(_ conv: cu_conv, batch: Int = 1, _ gpu: GPU?) {
-    let batch = conv.phases == 2 ? 4 : batch
-    let (rows, pieces) = (Int(conv.samples) * Int(conv.out_h) * Int(conv.out_w), conv.pieces)
-    var best: (cost: Double, tile: ConvTile, splits: Int)?
-    if let gpu {
-      for tile in ConvTile.all where tile.sharedBytes <= gpu.sharedBytesPerBlock {
-        let tiles = dividedUp(rows, tile.rows) * dividedUp(Int(conv.columns), tile.columns) * batch
-        for splits in 1...16 where splits == 1 || (splits <= pieces.all / 4 && tiles <= CUDAKernel.counters) {
-          let cost = ConvPlan.cycles(tile, tiles: tiles, pieces: pieces, splits: splits, gpu)
-          if cost < best?.cost ?? .infinity { best = (cost, tile, splits) }
-        }
-      }
-    }
-    (tile, splits) = (best?.tile, best?.splits ?? 1)
-    guard let best, splits > 1 else {
+  /// On tensor cores where a GPU is given, cut as measured if that is possible, else as predicted to be fastest.
+  init(_ conv: cu_conv, batch: Int = 1, _ gpu: GPU?, _ measured: ConvCut? = nil) {
+    let cuts = gpu.map { ConvPlan.cuts(conv, batch: batch, $0) } ?? []
+    cut = cuts.first { $0 == measured } ?? cuts.first
+    guard let cut, cut.splits > 1 else {
       scratchBytes = 0
       return
     }
-    let tiles = dividedUp(rows, best.tile.rows) * dividedUp(Int(conv.columns), best.tile.columns) * batch
-    scratchBytes = tiles * splits * best.tile.rows * best.tile.columns * 4
+    scratchBytes = ConvPlan.tiles(conv, batch: batch, cut.tile) * cut.splits * cut.tile.rows * cut.tile.columns * 4
+  }
+
+  /// All cuts that are possible, the one that is predicted to be fastest first.
+  static func cuts(_ conv: cu_conv, batch: Int = 1, _ gpu: GPU) -> [ConvCut] {
+    let pieces = conv.pieces
+    var costs: [(cost: Double, cut: ConvCut)] = []
+    for tile in ConvTile.all where tile.sharedBytes <= gpu.sharedBytesPerBlock {
+      let tiles = tiles(conv, batch: batch, tile)
+      for splits in 1...16 where splits == 1 || (splits <= pieces.all / 4 && tiles <= CUDAKernel.counters) {
+        let cost = cycles(tile, tiles: tiles, pieces: pieces, splits: splits, gpu)
+        costs.append((cost, ConvCut(tile: tile, splits: splits)))
+      }
+    }
+    // Sorting is not promised to be stable.
+    return costs.enumerated().sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }.map(\.element.cut)
+  }
+
+  private static func tiles(_ conv: cu_conv, batch: Int, _ tile: ConvTile) -> Int {
+    let rows = Int(conv.samples) * Int(conv.out_h) * Int(conv.out_w)
+    let images = conv.phases == 2 ? 4 : batch
+    return dividedUp(rows, tile.rows) * dividedUp(Int(conv.columns), tile.columns) * images
   }
 
   /// Cycles that the slowest multiprocessor is expected to take.
@@ -229,7 +252,9 @@ struct ConvPlan: Sendable {
   }
 
   /// What profiles call it.
-  var name: String { tile.map { "conv_\($0.name)" + (splits > 1 ? "/\(splits)" : "") } ?? "conv_direct" }
+  var name: String {
+    cut.map { "conv_\($0.tile.name)" + ($0.splits > 1 ? "/\($0.splits)" : "") } ?? "conv_direct"
+  }
 
   /// The launches, nearly always one; operands that are not aligned after all are multiplied in float32 arithmetic.
   ///
@@ -239,11 +264,12 @@ struct ConvPlan: Sendable {
     let batch = conv.phases == 2 ? 4 : batch
     let rows = Int(conv.samples) * Int(conv.out_h) * Int(conv.out_w)
     if rows == 0 || conv.columns == 0 || batch == 0 { return [] }
-    let tile = conv.isReadInPieces ? tile : nil
+    let cut = conv.isReadInPieces ? cut : nil
+    let tile = cut?.tile
     let (tilesM, tilesN) = (dividedUp(rows, tile?.rows ?? 64), dividedUp(Int(conv.columns), tile?.columns ?? 64))
     (conv.tiles_m, conv.tiles_n, conv.splits) = (tilesM.int32, tilesN.int32, 1)
-    if tile != nil {
-      conv.splits = splits.int32
+    if let cut {
+      conv.splits = cut.splits.int32
       (conv.counters, conv.partials) = (tensors.counters, tensors.scratch)
     }
     let dtype: DType = conv.sources.0.x_dtype == DType.f16.cu ? .f16 : .bf16
@@ -251,10 +277,10 @@ struct ConvPlan: Sendable {
     return stride(from: 0, to: batch, by: 65_535).map { first in
       conv.batch_first = first.int32
       let (tiles, count) = (tilesM * tilesN, min(65_535, batch - first))
-      guard let tile else { return CUDACall(.convDirect, "conv_direct", grid: (tiles, 1, count), block: 256, conv) }
+      guard let cut else { return CUDACall(.convDirect, "conv_direct", grid: (tiles, 1, count), block: 256, conv) }
       return CUDACall(
-        .conv, "conv_\(dtype.rawValue)_\(tile.name)", grid: (tiles, splits, count), block: 2 * tile.rows,
-        sharedBytes: tile.sharedBytes, conv)
+        .conv, "conv_\(dtype.rawValue)_\(cut.tile.name)", grid: (tiles, cut.splits, count), block: 2 * cut.tile.rows,
+        sharedBytes: cut.tile.sharedBytes, conv)
     }
   }
 }

@@ -3,27 +3,15 @@ package import GraphIR
 
 /// Finds the fastest blocking of convolutions by running them on memory of their own, each as a step of a program
 /// finds it: its images just written, its weights long out of the caches.
-package struct Tuner {
-  /// What was measured of one call.
-  package struct Measurement: Sendable {
-    /// The fastest blocking, nil where the predicted one is within 2 % of it.
-    package var blocking: Blocking?
-    /// Seconds with the predicted blocking.
-    package var predicted: Double
-    /// Seconds with the blocking that is used from now on.
-    package var best: Double
-  }
-
+package struct CPUTuner {
   /// By call, `sd.fused_conv(bf16[2, 64, 64, 320], …) {…}`.
-  package private(set) var measurements: [String: Measurement] = [:]
+  package private(set) var measurements: [String: TuningMeasurement<Blocking>] = [:]
   private let device: CPUDevice
   /// Larger than caches are; writing it drives everything else out of them.
   private let flush: HostMemory
 
   /// Blockings of a call that are tried at most.
   private static let trials = 16
-  /// Times that the last of them run.
-  private static let rounds = 5
 
   /// A tuner for a device.
   ///
@@ -34,10 +22,10 @@ package struct Tuner {
   }
 
   /// What plans keep.
-  package var tuning: Tuning {
-    Tuning(
+  package var tuning: CPUTuning {
+    CPUTuning(
       level: device.cpu.level, multipliesBF16: device.cpu.multipliesBF16, threads: device.threads,
-      blockings: measurements.compactMapValues(\.blocking))
+      blockings: measurements.compactMapValues(\.choice))
   }
 
   /// Measures the convolutions of a program that were not measured yet.
@@ -51,12 +39,12 @@ package struct Tuner {
     }
   }
 
-  private func measure(_ op: FusedConv, _ call: String, _ step: Program.Step) throws(SDError) -> Measurement? {
-    let node = KernelSignature(
-      operands: step.operands.map(\.type), results: step.results.map(\.type),
-      isWeight: step.operands.map { if case .weight = $0.place { true } else { false } })
-    var rivals: [Rival] = []
-    for blocking in op.blockings(node, on: device.cpu).prefix(Tuner.trials) {
+  private func measure(
+    _ op: FusedConv, _ call: String, _ step: Program.Step
+  ) throws(SDError) -> TuningMeasurement<Blocking>? {
+    let node = KernelSignature(step)
+    var rivals: [(blocking: Blocking, kernel: CPUKernel)] = []
+    for blocking in op.blockings(node, on: device.cpu).prefix(CPUTuner.trials) {
       var cpu = device.cpu
       cpu.blockings = [call: blocking]
       guard let kernel = op.cpuKernel(node, on: cpu) else { continue }
@@ -64,32 +52,16 @@ package struct Tuner {
       if rivals.contains(where: { ($0.kernel.parts, $0.kernel.scratchBytes) == (kernel.parts, kernel.scratchBytes) }) {
         continue
       }
-      rivals.append(Rival(blocking: blocking, kernel: kernel))
+      rivals.append((blocking, kernel))
     }
     guard rivals.count > 1 else { return nil }
     let bytes = (node.operands + node.results).reduce(0) { saturatingSum($0, $1.byteCount) }
     try AvailableMemory.check([("tensors", saturatingProduct(2, bytes))])
-    let call = try TimedCall(node, rivals.map(\.kernel), threads: device.threads)
-    for _ in 0..<Tuner.rounds {
-      for index in rivals.indices {
-        if let stop = Interruption.error { throw stop }
-        memset(flush.base, 0, flush.byteCount)
-        rivals[index].seconds = min(rivals[index].seconds, try call.run(rivals[index].kernel))
-      }
-      let fastest = rivals.reduce(.infinity) { min($0, $1.seconds) }
-      rivals = [rivals[0]] + rivals.dropFirst().filter { $0.seconds <= 1.05 * fastest }
+    let timed = try TimedCall(node, rivals.map(\.kernel), threads: device.threads)
+    return try TuningMeasurement(rivals.map(\.blocking)) { (index) throws(SDError) in
+      memset(flush.base, 0, flush.byteCount)
+      return try timed.run(rivals[index].kernel)
     }
-    let predicted = rivals[0]
-    let best = rivals.reduce(predicted) { $1.seconds < 0.98 * $0.seconds ? $1 : $0 }
-    return Measurement(
-      blocking: best.blocking == predicted.blocking ? nil : best.blocking, predicted: predicted.seconds,
-      best: best.seconds)
-  }
-
-  private struct Rival {
-    let blocking: Blocking
-    let kernel: CPUKernel
-    var seconds = Double.infinity
   }
 }
 

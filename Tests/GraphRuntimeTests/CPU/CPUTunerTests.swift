@@ -5,7 +5,7 @@ import Testing
 @testable import GraphRuntime
 
 /// Timing convolutions, and what plans keep of it.
-struct TunerTests {
+struct CPUTunerTests {
   /// A product, a convolution twice, and something that is not tuned.
   private func program(on device: CPUDevice) throws -> Program {
     let builder = GraphBuilder(name: "g")
@@ -23,7 +23,7 @@ struct TunerTests {
   @Test func everyConvolutionOnce() throws {
     let device = CPUDevice(threads: 2)
     let program = try program(on: device)
-    var tuner = try Tuner(device)
+    var tuner = try CPUTuner(device)
     try tuner.tune(program)
     #expect(
       Set(tuner.measurements.keys.map { $0.prefix { $0 != "{" } }) == [
@@ -31,7 +31,7 @@ struct TunerTests {
       ])
     for measurement in tuner.measurements.values {
       #expect(0 < measurement.best && measurement.best <= measurement.predicted && measurement.predicted < .infinity)
-      #expect((measurement.blocking == nil) == (measurement.best == measurement.predicted))
+      #expect((measurement.choice == nil) == (measurement.best == measurement.predicted))
     }
     // What is known is not measured again.
     let first = tuner.tuning
@@ -39,10 +39,10 @@ struct TunerTests {
     try tuner.tune(program)
     #expect(tuner.tuning == first && tuner.measurements.mapValues(\.best) == seconds)
     #expect(first.fits(device.cpu) && first.threads == 2)
-    #expect(first.blockings.count == tuner.measurements.values.count { $0.blocking != nil })
+    #expect(first.blockings.count == tuner.measurements.values.count { $0.choice != nil })
   }
 
-  private let tuning = Tuning(
+  private let tuning = CPUTuning(
     level: .avx2, multipliesBF16: false, threads: 3,
     blockings: ["sd.fused_conv(f32[2, 3], f32[4, 3])": Blocking(rows: 64, panels: 2)])
 
@@ -51,7 +51,7 @@ struct TunerTests {
       tuning.json.canonical == """
         {"blockings":{"sd.fused_conv(f32[2, 3], f32[4, 3])":[64,2]},"cpu":"avx2","multiplies_bf16":false,"threads":3}
         """)
-    #expect(try Tuning(JSON.Config(tuning.json, file: "x")) == tuning)
+    #expect(try Tuning(JSON.Config(tuning.json, file: "x")) == .cpu(tuning))
   }
 
   @Test(arguments: [
@@ -87,7 +87,7 @@ struct TunerTests {
   @Test func whomItFits() throws {
     #expect(CPU.all.filter(tuning.fits).map(\.level) == CPU.all.map(\.level).filter { $0 == .avx2 })
     guard let pairs = CPU.all.first(where: \.multipliesBF16) else { return }
-    let here = Tuning(level: pairs.level, multipliesBF16: true, threads: 1, blockings: [:])
+    let here = CPUTuning(level: pairs.level, multipliesBF16: true, threads: 1, blockings: [:])
     #expect(here.fits(pairs))
     #expect(CPU.all.allSatisfy { $0.multipliesBF16 || !here.fits($0) })
   }

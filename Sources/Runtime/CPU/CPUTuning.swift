@@ -1,7 +1,7 @@
 package import GraphIR
 
-/// Blockings that were measured on one machine: a plan's section TUNE.
-package struct Tuning: Sendable, Equatable {
+/// Blockings that were measured on a processor.
+package struct CPUTuning: Sendable, Equatable {
   /// The instruction set that ran.
   package var level: CPU.Level
   /// Whether it multiplied pairs of bfloat16.
@@ -15,8 +15,8 @@ package struct Tuning: Sendable, Equatable {
   package func fits(_ cpu: CPU) -> Bool { (cpu.level, cpu.multipliesBF16) == (level, multipliesBF16) }
 }
 
-extension Tuning {
-  /// As it is stored: canonical JSON.
+extension CPUTuning {
+  /// As it is stored.
   package var json: JSON {
     var members = JSON.Object()
     for (call, blocking) in blockings { members[call] = [JSON(blocking.rows), JSON(blocking.panels)] }
