@@ -143,11 +143,6 @@ import Testing
     }
   }
 
-  /// More products than blocks fit in a grid's height.
-  @Test(arguments: [DType.f32, .bf16]) func manyProducts(_ dtype: DType) throws {
-    try CUDACheck(MatMul()).run(operands: [TensorType(dtype, [65_537, 1, 8]), TensorType(dtype, [65_537, 8, 1])])
-  }
-
   @Test(arguments: dtypes) func gates(_ dtype: DType) throws {
     for (rows, k, columns) in [(5, 8, 2), (77, 40, 48), (65, 64, 336)] {
       try check([Source()], [.bias, .gate(.gelu)], to: dtype).run(operands: [

@@ -6,8 +6,6 @@ import Testing
 
 /// Timing convolutions on a GPU, and what plans keep of it.
 struct CUDATunerTests {
-  private let conv = FusedConv(sources: [FusedConv.Source(padding: Padding(1))], dtype: .f32)
-
   /// A product that can be cut along K, a convolution twice, and one that tensor cores do not take.
   private func program(on device: CUDADevice) throws -> Program {
     let builder = GraphBuilder(name: "g")
@@ -16,6 +14,7 @@ struct CUDATunerTests {
     let rows = try builder.input("rows", TensorType(.f16, [3, 512]))
     let weight = try builder.add(Parameter(name: "weight", type: TensorType(.f16, [8, 512])), [])
     let exact = try builder.input("exact", TensorType(.f32, [3, 8]))
+    let conv = FusedConv(sources: [FusedConv.Source(padding: Padding(1))], dtype: .f32)
     let twice = try builder.results(of: conv, [image.silu(), kernel])[0]
     try builder.output("a", builder.results(of: conv, [image, kernel])[0].adding(twice))
     let product = FusedConv(sources: [.init()], dtype: .f32)
@@ -46,27 +45,6 @@ struct CUDATunerTests {
         #expect(first.cuts.count == tuner.measurements.values.count { $0.choice != nil })
       }
     }
-  }
-
-  /// Every cut is right, and a measured one is taken.
-  @Test func cuts() throws {
-    let node = KernelSignature(
-      operands: [TensorType(.bf16, [2, 5, 7, 72]), TensorType(.bf16, [40, 72, 3, 3])],
-      results: [TensorType(.f32, [2, 5, 7, 40])], isWeight: [false, false])
-    let gpu = GPU(architecture: .sm90, multiprocessors: 4, sharedBytesPerBlock: 163 << 10)
-    let (call, cuts) = (GraphText.call(conv, node.operands), conv.cuts(node, on: gpu))
-    #expect(Set(cuts).count == cuts.count && cuts.count > 8)
-    for cut in cuts {
-      var check = CUDACheck(conv, weights: [1])
-      (check.cuts, check.gaps) = ([call: cut], [0])
-      let splits = cut.splits > 1 ? "/\(cut.splits)" : ""
-      let kernels = try check.run(operands: node.operands)
-      #expect(kernels.contains("conv_\(cut.tile.rows)x\(cut.tile.columns)\(splits)"), "\(kernels)")
-    }
-    // One that is not possible.
-    var other = gpu
-    other.cuts = [call: ConvCut(tile: ConvTile.all[0], splits: 99)]
-    #expect(conv.cudaKernel(node, on: other)?.name == conv.cudaKernel(node, on: gpu)?.name)
   }
 
   private let tuning = CUDATuning(
