@@ -89,7 +89,8 @@ DEVICE void store8(const float (&v)[8], cu_address base, long long index, int dt
   *(uint4 *)((unsigned short *)base + index) = make_uint4(words[0], words[1], words[2], words[3]);
 }
 
-DEVICE float sigmoid(float x) { return 1 / (1 + expf(-x)); }
+// To some 2^-20, in a third of the instructions that exact ones take.
+DEVICE float sigmoid(float x) { return __fdividef(1, 1 + __expf(-x)); }
 
 // The functions that follow products and normalizations.
 DEVICE float activate(int function, float x) {
