@@ -18,6 +18,9 @@ static const char multiply_cuh[] = {
 static const char wgmma_cuh[] = {
 #embed "kernels/wgmma.cuh"
   , 0};
+static const char epilogue_cuh[] = {
+#embed "kernels/epilogue.cuh"
+  , 0};
 static const char conv_cu[] = {
 #embed "kernels/conv.cu"
   , 0};
@@ -41,9 +44,11 @@ static const char sampler_cu[] = {
 static const struct {
   const char *name, *text;
 } sources[] = {
-  {"cu_kernels.h", cu_kernels_h}, {"machine.cuh", machine_cuh},       {"prelude.cuh", prelude_cuh},
-  {"multiply.cuh", multiply_cuh}, {"wgmma.cuh", wgmma_cuh},           {"conv.cu", conv_cu},
-  {"conv_direct.cu", conv_direct_cu}, {"attention.cu", attention_cu}, {"norm.cu", norm_cu},
+  {"cu_kernels.h", cu_kernels_h}, {"machine.cuh", machine_cuh},
+  {"prelude.cuh", prelude_cuh},   {"multiply.cuh", multiply_cuh},
+  {"wgmma.cuh", wgmma_cuh},       {"epilogue.cuh", epilogue_cuh},
+  {"conv.cu", conv_cu},           {"conv_direct.cu", conv_direct_cu},
+  {"attention.cu", attention_cu}, {"norm.cu", norm_cu},
   {"elementwise.cu", elementwise_cu}, {"sampler.cu", sampler_cu},
 };
 

@@ -41,8 +41,8 @@ public struct FuseGroupNormSiLU: RewritingPass {
     }.total
   }
 
-  /// Parts of the statistics: one for 512 pixels, at most 16; by shape alone, so that results do not depend on threads.
+  /// Parts of the statistics: one for 256 pixels, at most 64; by shape alone, so that results do not depend on threads.
   static func parts(_ x: TensorType) -> Int {
-    min(max(x.shape.dropFirst().dropLast().reduce(1, *) / 512, 1), 16)
+    min(max(x.shape.dropFirst().dropLast().reduce(1, *) / 256, 1), 64)
   }
 }

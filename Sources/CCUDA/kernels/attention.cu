@@ -5,37 +5,40 @@
 // arXiv:2307.08691 (FlashAttention-2); Milakov & Gimelshein 2018, arXiv:1805.02867 (online softmax).
 #include "prelude.cuh"
 
-constexpr int KEYS = 64;
+constexpr int KEYS = 64, THREADS = 128;
 
 // 16-byte pieces of a line of D padded to 16, made odd.
 constexpr int pieces_of(int d) { return ((d + 15) / 16 * 2) | 1; }
 
+// Copies ROWS rows from `row` on; pieces behind D and rows behind `rows` are zeros.
+template <int D, int ROWS> DEVICE void copy_rows(unsigned to, cu_address from, int pitch, int row, int rows) {
+  constexpr int PIECES = (D + 15) / 16 * 2, LINE = pieces_of(D) * 16;
+  static_assert(ROWS * PIECES % THREADS == 0, "all threads copy as much");
+#pragma unroll
+  for (int i = 0; i < ROWS * PIECES / THREADS; i++) {
+    const int index = i * THREADS + threadIdx.x, line = index / PIECES, piece = index % PIECES;
+    const bool valid = row + line < rows && piece * 8 < D;
+    copy_async(to + line * LINE + piece * 16, from + 2 * ((long long)(row + line) * pitch + piece * 8), valid);
+  }
+}
+
 // ROWS: fragments of 16 queries a warp.
 template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention &p, char *shared) {
   constexpr int K_STEPS = (D + 15) / 16, V_FRAGMENTS = D / 8, LINE = pieces_of(D) * 16, TILE = KEYS * LINE;
-  constexpr int WARPS = 4, THREADS = WARPS * 32, QUERIES = WARPS * ROWS * 16;
+  constexpr int QUERIES = THREADS / 32 * ROWS * 16;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int head = blockIdx.y, sample = blockIdx.z, first = blockIdx.x * QUERIES;
   const unsigned base = shared_address(shared);
   wait_for_previous();
   allow_next();
-  const unsigned short *q = (const unsigned short *)p.q + (long long)sample * p.queries * p.q_pitch + head * p.d;
-  const unsigned short *k = (const unsigned short *)p.k + (long long)sample * p.keys * p.k_pitch + head * p.d;
-  const unsigned short *v = (const unsigned short *)p.v + (long long)sample * p.keys * p.v_pitch + head * p.d;
-
-  // Lines of `count` rows from `row` on; pieces behind d and rows behind `rows` are zeros.
-  auto copy = [&](unsigned to, const unsigned short *from, int pitch, int row, int count, int rows) {
-    for (int i = threadIdx.x; i < count * K_STEPS * 2; i += THREADS) {
-      const int line = i / (K_STEPS * 2), piece = i % (K_STEPS * 2);
-      const bool valid = row + line < rows && piece * 8 < D;
-      copy_async(to + line * LINE + piece * 16, (cu_address)(from + (long long)(row + line) * pitch + piece * 8), valid);
-    }
-  };
+  const cu_address q = p.q + 2 * ((long long)sample * p.queries * p.q_pitch + head * p.d);
+  const cu_address k = p.k + 2 * ((long long)sample * p.keys * p.k_pitch + head * p.d);
+  const cu_address v = p.v + 2 * ((long long)sample * p.keys * p.v_pitch + head * p.d);
   const int last_query = first + QUERIES < p.queries ? first + QUERIES : p.queries;
   const int keys = p.causal && last_query < p.keys ? last_query : p.keys;
   const int tiles = (keys + KEYS - 1) / KEYS;
 
-  copy(base, q, p.q_pitch, first, QUERIES, p.queries);
+  copy_rows<D, QUERIES>(base, q, p.q_pitch, first, p.queries);
   copy_commit();
   copy_wait<0>();
   __syncthreads();
@@ -48,8 +51,8 @@ template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention 
   __syncthreads();
 
   // Two tiles of keys, then two of values.
-  copy(base, k, p.k_pitch, 0, KEYS, p.keys);
-  copy(base + 2 * TILE, v, p.v_pitch, 0, KEYS, p.keys);
+  copy_rows<D, KEYS>(base, k, p.k_pitch, 0, p.keys);
+  copy_rows<D, KEYS>(base + 2 * TILE, v, p.v_pitch, 0, p.keys);
   copy_commit();
 
   float sums[ROWS][V_FRAGMENTS][4] = {};
@@ -62,8 +65,8 @@ template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention 
     const unsigned at = base + tile % 2 * TILE;
     if (tile + 1 < tiles) {
       const unsigned to = base + (tile + 1) % 2 * TILE;
-      copy(to, k, p.k_pitch, (tile + 1) * KEYS, KEYS, p.keys);
-      copy(to + 2 * TILE, v, p.v_pitch, (tile + 1) * KEYS, KEYS, p.keys);
+      copy_rows<D, KEYS>(to, k, p.k_pitch, (tile + 1) * KEYS, p.keys);
+      copy_rows<D, KEYS>(to + 2 * TILE, v, p.v_pitch, (tile + 1) * KEYS, p.keys);
     }
     copy_commit();
     copy_wait<1>();
@@ -164,7 +167,7 @@ template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention 
 
 // `Attention.rows` on the host has the same list of widths.
 #define ATTENTION(T, D, ROWS)                                          \
-  KERNEL(128, 1) attention_##T##_##D(PARAMETER cu_attention p) {       \
+  KERNEL(THREADS, 1) attention_##T##_##D(PARAMETER cu_attention p) {       \
     SHARED_MEMORY(shared);                                             \
     attention<T, D, ROWS>(p, shared);                                  \
   }

@@ -4,7 +4,7 @@
 // 128-byte lines in shared memory, swizzled by 16-byte pieces (piece ^= line % 8); STAGES pieces are on their way at a
 // time. Small results are cut along K: each part leaves its sums in memory, and the last one to finish adds them all in
 // order, so that results do not depend on which one that is.
-#include "prelude.cuh"
+#include "epilogue.cuh"
 #include "multiply.cuh"
 
 // Walks K for the pieces that one thread copies: four lines of A and the lines of B that begin at its own. Taps take turns
@@ -23,11 +23,8 @@ template <int BM, int BN> struct Loader {
   __device__ Loader(const cu_conv &p, int m0, int n0, int batch)
       : p(p), m0(m0), phase_y(p.phases == 2 ? batch / 2 : 0), phase_x(p.phases == 2 ? batch % 2 : 0),
         piece(threadIdx.x % 8), line(threadIdx.x / 8) {
-    x_shift = w_shift = 0;
-    if (p.phases == 1) {
-      x_shift = batch / p.batch_inner * p.x_strides[0] + batch % p.batch_inner * p.x_strides[1];
-      w_shift = batch / p.batch_inner * p.w_strides[0] + batch % p.batch_inner * p.w_strides[1];
-    }
+    x_shift = product_shift(p, p.x_strides, batch);
+    w_shift = product_shift(p, p.w_strides, batch);
     column = p.gated ? n0 / 2 + line / 16 * 8 + line % 8 : n0 + line;
     gates = p.gated ? line / 8 % 2 * (p.columns / 2) : 0;
   }
@@ -118,66 +115,94 @@ template <int BM, int BN> struct Loader {
   }
 };
 
-// What follows the sums, eight columns of a pixel at a time.
-template <int BM, int BN>
-DEVICE void finish(const cu_conv &p, const float *sums, int m0, int n0, int batch) {
-  constexpr int THREADS = BM * 2, PITCH = BN + 4;
-  const int per_row = p.gated ? BN / 16 : BN / 8, columns = p.gated ? p.columns / 2 : p.columns;
-  const int first = p.gated ? n0 / 2 : n0, pixels = p.out_h * p.out_w;
-  const long long y_shift =
-      p.phases == 2 ? 0 : batch / p.batch_inner * p.y_strides[0] + batch % p.batch_inner * p.y_strides[1];
-  for (int unit = threadIdx.x; unit < BM * per_row; unit += THREADS) {
-    const int row = unit / per_row, part = unit % per_row;
-    const int m = m0 + row, n = first + part * 8;
-    if (m >= p.samples * pixels || n >= columns) continue;
-    const int sample = m / pixels;
-    long long pixel = m;
-    if (p.phases == 2) {
-      const int oy = m % pixels / p.out_w, ox = m % p.out_w;
-      pixel = ((long long)sample * 2 * p.out_h + 2 * oy + batch / 2) * 2 * p.out_w + 2 * ox + batch % 2;
-    }
-    float v[8], gate[8];
-    const float *from = sums + row * PITCH + part * (p.gated ? 16 : 8);
+template <int N> DEVICE void add_lines(float (&v)[N][8], const cu_epilogue &epilogue, const long long (&at)[N]) {
+  float x[N][8];
+  load_lines(x, epilogue.x, at, epilogue.dtype);
 #pragma unroll
-    for (int i = 0; i < 8; i++) v[i] = from[i], gate[i] = p.gated ? from[8 + i] : 0;
-    const bool whole = p.aligned && n + 8 <= columns;
-    bool gating = p.gated;
-    for (int e = 0; e < p.epilogue_count; e++) {
+  for (int l = 0; l < N; l++)
+#pragma unroll
+    for (int i = 0; i < 8; i++) v[l][i] += x[l][i];
+}
+
+// What follows the sums, where all operands are aligned: a thread has eight columns and every so manieth pixel, some pixels at
+// a time.
+template <int BM, int BN, bool GATED>
+DEVICE void finish(const cu_conv &p, const float *sums, int rows, int m0, int n0, int batch) {
+  constexpr int UNITS = GATED ? BN / 16 : BN / 8, LINES = BM * 2 / UNITS, BATCH = GATED ? 2 : 4, PITCH = BN + 8;
+  const int columns = GATED ? p.columns / 2 : p.columns, unit = threadIdx.x % UNITS;
+  const int n = (GATED ? n0 / 2 : n0) + unit * 8;
+  if (threadIdx.x >= UNITS * LINES || n >= columns) return;
+
+  // Biases in front are the same for all pixels.
+  float bias[1][8] = {}, gate_bias[1][8] = {};
+  int first = 0;
+  for (; first < p.epilogue_count && p.epilogues[first].kind == CU_BIAS; first++) {
+    add_lines<1>(bias, p.epilogues[first], {n});
+    if (GATED) add_lines<1>(gate_bias, p.epilogues[first], {n + columns});
+  }
+  const long long y_shift = product_shift(p, p.y_strides, batch) + n;
+  for (int row = threadIdx.x / UNITS; row < rows; row += LINES * BATCH) {
+    float v[BATCH][8], gate[BATCH][8];
+    Output to[BATCH];
+#pragma unroll
+    for (int b = 0; b < BATCH; b++) {
+      // Rows behind the last are the last once more, but not stored.
+      const int line = row + b * LINES < rows ? row + b * LINES : rows - 1;
+      to[b] = output(p, m0 + line, batch);
+      const float *from = sums + line * PITCH + unit * (GATED ? 16 : 8);
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        v[b][i] = from[i] + bias[0][i];
+        if (GATED) gate[b][i] = from[8 + i] + gate_bias[0][i];
+      }
+    }
+    bool gating = GATED;
+    for (int e = first; e < p.epilogue_count; e++) {
       const cu_epilogue &epilogue = p.epilogues[e];
       if (epilogue.kind == CU_ACTIVATION) {
-        activate8(epilogue.function, v);
-        continue;
-      }
-      if (epilogue.kind == CU_GATE) {
-        activate8(epilogue.function, gate);
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[i] *= gate[i];
-        gating = false;
-        continue;
-      }
-      const long long base = epilogue.kind == CU_BIAS ? 0
-          : (epilogue.kind == CU_ROW ? (long long)sample : pixel) * epilogue.pitch;
-      float x[8];
+        for (int b = 0; b < BATCH; b++) activate8(epilogue.function, v[b]);
+      } else if (GATED && epilogue.kind == CU_GATE) {
 #pragma unroll
-      for (int half = 0; half < 2; half++) {
-        if (half && !gating) break;
-        const long long at = base + n + half * columns;
-        if (whole) {
-          load8(x, epilogue.x, at, epilogue.dtype);
-        } else {
-          for (int i = 0; i < 8; i++) x[i] = n + i < columns ? load_float(epilogue.x, at + i, epilogue.dtype) : 0;
+        for (int b = 0; b < BATCH; b++) {
+          activate8(epilogue.function, gate[b]);
+#pragma unroll
+          for (int i = 0; i < 8; i++) v[b][i] *= gate[b][i];
         }
+        gating = false;
+      } else {
+        long long at[BATCH];
 #pragma unroll
-        for (int i = 0; i < 8; i++) (half ? gate[i] : v[i]) += x[i];
+        for (int b = 0; b < BATCH; b++) {
+          const long long line = epilogue.kind == CU_BIAS ? 0 : epilogue.kind == CU_ROW ? to[b].sample : to[b].pixel;
+          at[b] = line * epilogue.pitch + n;
+        }
+        add_lines(v, epilogue, at);
+        if (GATED && gating) {
+#pragma unroll
+          for (int b = 0; b < BATCH; b++) at[b] += columns;
+          add_lines(gate, epilogue, at);
+        }
       }
     }
-    const long long at = y_shift + pixel * p.y_pitch + n;
-    if (whole) {
-      store8(v, p.y, at, p.y_dtype);
-    } else {
-      for (int i = 0; i < 8; i++)
-        if (n + i < columns) store_float(p.y, at + i, p.y_dtype, v[i]);
-    }
+#pragma unroll
+    for (int b = 0; b < BATCH; b++)
+      if (row + b * LINES < rows) store8(v[b], p.y, y_shift + to[b].pixel * p.y_pitch, p.y_dtype);
+  }
+}
+
+// The same one by one.
+template <int BM, int BN> DEVICE void finish_all(const cu_conv &p, const float *sums, int rows, int m0, int n0, int batch) {
+  const int columns = p.gated ? p.columns / 2 : p.columns, first = p.gated ? n0 / 2 : n0;
+  const int width = min(p.gated ? BN / 2 : BN, columns - first);
+  const long long y_shift = product_shift(p, p.y_strides, batch) + first;
+#pragma unroll 1
+  for (int i = threadIdx.x; i < rows * width; i += BM * 2) {
+    const int row = i / width, column = i % width;
+    const float *from = sums + row * (BN + 8) + (p.gated ? column / 8 * 16 + column % 8 : column);
+    const Output to = output(p, m0 + row, batch);
+    const float value = finish_one(p, from[0], p.gated ? from[8] : 0, to, first + column, columns);
+    store_float(p.y, y_shift + to.pixel * p.y_pitch + column, p.y_dtype, value);
   }
 }
 
@@ -221,13 +246,16 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
     float *partials = (float *)p.partials + tile * p.splits * SUMS * THREADS + threadIdx.x;
 #pragma unroll
     for (int r = 0; r < SUMS; r++) partials[((long long)split * SUMS + r) * THREADS] = sums.value[r];
-    __threadfence();
     __syncthreads();
     int *last = (int *)shared, *counter = (int *)p.counters + tile;
-    if (threadIdx.x == 0) *last = atomicAdd(counter, 1) == p.splits - 1;
+    if (threadIdx.x == 0) {
+      // For all threads of the block, which the barriers put in front of it and behind.
+      __threadfence();
+      *last = atomicAdd(counter, 1) == p.splits - 1;
+      __threadfence();
+    }
     __syncthreads();
     if (!*last) return;
-    __threadfence();
 #pragma unroll
     for (int r = 0; r < SUMS; r++) sums.value[r] = 0;
     for (int s = 0; s < p.splits; s++)
@@ -240,10 +268,17 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
 #pragma unroll
   for (int r = 0; r < SUMS; r += 2) {
     const int row = sums.row(r), column = sums.column(r);
-    *(float2 *)(staged + row * (BN + 4) + column) = make_float2(sums.value[r], sums.value[r + 1]);
+    *(float2 *)(staged + row * (BN + 8) + column) = make_float2(sums.value[r], sums.value[r + 1]);
   }
   __syncthreads();
-  finish<BM, BN>(p, staged, m0, n0, batch);
+  const int rows = min(p.samples * p.out_h * p.out_w - m0, BM);
+  if (!p.aligned) {
+    finish_all<BM, BN>(p, staged, rows, m0, n0, batch);
+  } else if (p.gated) {
+    finish<BM, BN, true>(p, staged, rows, m0, n0, batch);
+  } else {
+    finish<BM, BN, false>(p, staged, rows, m0, n0, batch);
+  }
 }
 
 #define CONV(T, BM, BN, STAGES, BLOCKS)                                                          \
@@ -261,6 +296,7 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
 
 // `ConvTile` on the host has the same list.
 #define TILES(T)                    \
+  CONV(T, 256, 128, 3, 1)           \
   CONV(T, 128, 160, 4, 1)           \
   CONV(T, 128, 128, 3, WIDE_BLOCKS) \
   CONV(T, 128, 64, 4, WIDE_BLOCKS)  \

@@ -1,6 +1,6 @@
 // Convolutions and matrix products of any types in f32 arithmetic: what the tensor cores' kernels do not take (f32, channels
 // that are no multiple of eight). 64 pixels × 64 columns a block, 16 k at a time, 4 × 4 sums a thread.
-#include "prelude.cuh"
+#include "epilogue.cuh"
 
 KERNEL(256, 2) conv_direct(PARAMETER cu_conv p) {
   __shared__ float a[16][68], b[16][68];
@@ -10,7 +10,7 @@ KERNEL(256, 2) conv_direct(PARAMETER cu_conv p) {
   const int pixels = p.out_h * p.out_w, rows = p.samples * pixels;
   const int outputs = p.gated ? p.columns / 2 : p.columns;
   const int phase_y = p.phases == 2 ? batch / 2 : 0, phase_x = p.phases == 2 ? batch % 2 : 0;
-  const int outer = p.phases == 2 ? 0 : batch / p.batch_inner, inner = p.phases == 2 ? 0 : batch % p.batch_inner;
+  const long long x_shift = product_shift(p, p.x_strides, batch);
   const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
 
   // Gated: the first half of the block's columns are values, the second their gates.
@@ -19,9 +19,7 @@ KERNEL(256, 2) conv_direct(PARAMETER cu_conv p) {
     const cu_source &s = p.sources[index];
     const int pad_top = p.phases == 2 ? 1 - phase_y : s.pad_top, pad_left = p.phases == 2 ? 1 - phase_x : s.pad_left;
     const int taps = s.kernel_h * s.kernel_w, depth = taps * s.channels;
-    const long long x_shift = outer * p.x_strides[0] + inner * p.x_strides[1];
-    const long long w_shift = outer * p.w_strides[0] + inner * p.w_strides[1] +
-                              (p.phases == 2 ? (long long)(2 * phase_y + phase_x) * depth : 0);
+    const long long w_shift = product_shift(p, p.w_strides, batch) + (2 * phase_y + phase_x) * depth;
     for (int k0 = 0; k0 < depth; k0 += 16) {
       for (int i = threadIdx.x; i < 16 * 64; i += 256) {
         const int k = k0 + i % 16, m = m0 + i / 16, n = i / 16;
@@ -63,38 +61,18 @@ KERNEL(256, 2) conv_direct(PARAMETER cu_conv p) {
   }
 
   // Columns tx + 16 j; with gates those of j = 2, 3 belong to the values of j = 0, 1.
-  const long long y_shift = outer * p.y_strides[0] + inner * p.y_strides[1];
+  const long long y_shift = product_shift(p, p.y_strides, batch);
+#pragma unroll
   for (int i = 0; i < 4; i++) {
     const int m = m0 + ty * 4 + i;
     if (m >= rows) continue;
-    const int sample = m / pixels;
-    long long pixel = m;
-    if (p.phases == 2) {
-      const int oy = m % pixels / p.out_w, ox = m % p.out_w;
-      pixel = ((long long)sample * 2 * p.out_h + 2 * oy + phase_y) * 2 * p.out_w + 2 * ox + phase_x;
-    }
+    const Output to = output(p, m, batch);
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-      if (p.gated && j >= 2) break;
-      const int n = p.gated ? n0 / 2 + tx + 16 * j : n0 + tx + 16 * j;
-      if (n >= outputs) continue;
-      float value = sums[i][j], gate = p.gated ? sums[i][(j + 2) % 4] : 0;
-      bool gating = p.gated;
-      for (int e = 0; e < p.epilogue_count; e++) {
-        const cu_epilogue &epilogue = p.epilogues[e];
-        if (epilogue.kind == CU_ACTIVATION) {
-          value = activate(epilogue.function, value);
-        } else if (epilogue.kind == CU_GATE) {
-          value *= activate(epilogue.function, gate);
-          gating = false;
-        } else {
-          const long long base = epilogue.kind == CU_BIAS ? 0
-              : (epilogue.kind == CU_ROW ? (long long)sample : pixel) * epilogue.pitch;
-          value += load_float(epilogue.x, base + n, epilogue.dtype);
-          if (gating) gate += load_float(epilogue.x, base + n + outputs, epilogue.dtype);
-        }
-      }
-      store_float(p.y, y_shift + pixel * p.y_pitch + n, p.y_dtype, value);
+      const int n = (p.gated ? n0 / 2 : n0) + tx + 16 * j;
+      if (n >= outputs || (p.gated && j >= 2)) continue;
+      const float value = finish_one(p, sums[i][j], sums[i][(j + 2) % 4], to, n, outputs);
+      store_float(p.y, y_shift + to.pixel * p.y_pitch + n, p.y_dtype, value);
     }
   }
 }

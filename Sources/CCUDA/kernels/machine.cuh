@@ -62,6 +62,11 @@ DEVICE float exp2_fast(float x) {
   return y;
 }
 
+// Four words at once to global memory; the compiler would take an assignment apart.
+DEVICE void store_vector(void *to, unsigned x, unsigned y, unsigned z, unsigned w) {
+  asm volatile("st.global.v4.b32 [%0], {%1,%2,%3,%4};" ::"l"(to), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
+
 DEVICE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 
 // 16 bytes from global to shared memory, zeros unless `valid`, when nothing is read; done when the group they are committed to is waited for.

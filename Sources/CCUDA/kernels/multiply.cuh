@@ -31,7 +31,12 @@ template <typename T, int BM, int BN> struct Sums {
     for (int k = 0; k < 4; k++) multiply_group<T>(value, operand(group + k * 32), operand(b + k * 32));
     products_commit();
   }
-  __device__ void finish() { products_wait<0>(); }
+  __device__ void finish() {
+    products_wait<0>();
+    // Nothing that uses the sums may move in front of that.
+#pragma unroll
+    for (int r = 0; r < BN / 2; r++) keep(value[r]);
+  }
 };
 
 #else

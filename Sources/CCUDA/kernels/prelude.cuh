@@ -54,39 +54,51 @@ DEVICE void store(cu_address base, long long index, int dtype, float value) {
   }
 }
 
-// Eight neighbours at once: 16 bytes in two-byte types, 32 in f32; the address must be a multiple of 16.
-DEVICE void load8(float (&v)[8], cu_address base, long long index, int dtype) {
+// Eight neighbours at once: 16 bytes in two-byte types, 32 in f32; addresses are multiples of 16. Those of several lines are
+// all on their way before the first is needed, as the type is asked for only once.
+template <int N> DEVICE void load_lines(float (&v)[N][8], cu_address base, const long long (&at)[N], int dtype) {
   if (dtype == CU_F32) {
-    const float4 *p = (const float4 *)((const float *)base + index);
-    const float4 a = p[0], b = p[1];
-    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    float4 raw[N][2];
+#pragma unroll
+    for (int l = 0; l < N; l++)
+#pragma unroll
+      for (int i = 0; i < 2; i++) raw[l][i] = *(const float4 *)((const float *)base + at[l] + 4 * i);
+#pragma unroll
+    for (int l = 0; l < N; l++)
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        v[l][4 * i] = raw[l][i].x, v[l][4 * i + 1] = raw[l][i].y;
+        v[l][4 * i + 2] = raw[l][i].z, v[l][4 * i + 3] = raw[l][i].w;
+      }
     return;
   }
-  const uint4 a = *(const uint4 *)((const unsigned short *)base + index);
-  const unsigned words[4] = {a.x, a.y, a.z, a.w};
+  uint4 raw[N];
 #pragma unroll
-  for (int i = 0; i < 4; i++) {
-    if (dtype == CU_F16) {
-      v[2 * i] = half_to_float((unsigned short)words[i]);
-      v[2 * i + 1] = half_to_float((unsigned short)(words[i] >> 16));
-    } else {
-      v[2 * i] = bits_to_float(words[i] << 16);
-      v[2 * i + 1] = bits_to_float(words[i] & 0xffff0000u);
+  for (int l = 0; l < N; l++) raw[l] = *(const uint4 *)((const unsigned short *)base + at[l]);
+  const bool half = dtype == CU_F16;
+#pragma unroll
+  for (int l = 0; l < N; l++) {
+    const unsigned words[4] = {raw[l].x, raw[l].y, raw[l].z, raw[l].w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      v[l][2 * i] = half ? half_to_float((unsigned short)words[i]) : bits_to_float(words[i] << 16);
+      v[l][2 * i + 1] = half ? half_to_float((unsigned short)(words[i] >> 16)) : bits_to_float(words[i] & 0xffff0000u);
     }
   }
 }
 DEVICE void store8(const float (&v)[8], cu_address base, long long index, int dtype) {
   if (dtype == CU_F32) {
-    float4 *p = (float4 *)((float *)base + index);
-    p[0] = make_float4(v[0], v[1], v[2], v[3]);
-    p[1] = make_float4(v[4], v[5], v[6], v[7]);
+    float *p = (float *)base + index;
+#pragma unroll
+    for (int i = 0; i < 8; i += 4)
+      store_vector(p + i, __float_as_uint(v[i]), __float_as_uint(v[i + 1]), __float_as_uint(v[i + 2]), __float_as_uint(v[i + 3]));
     return;
   }
   unsigned words[4];
 #pragma unroll
   for (int i = 0; i < 4; i++)
     words[i] = dtype == CU_F16 ? floats_to_halves(v[2 * i], v[2 * i + 1]) : floats_to_bfloats(v[2 * i], v[2 * i + 1]);
-  *(uint4 *)((unsigned short *)base + index) = make_uint4(words[0], words[1], words[2], words[3]);
+  store_vector((unsigned short *)base + index, words[0], words[1], words[2], words[3]);
 }
 
 // To some 2^-20, in a third of the instructions that exact ones take.

@@ -8,6 +8,7 @@ DEVICE unsigned long long operand(unsigned address) {
   return (unsigned long long)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
 }
 DEVICE void order_copies() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+DEVICE void keep(float &sum) { asm volatile("" : "+f"(sum)::"memory"); }
 DEVICE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int N> DEVICE void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }

@@ -16,7 +16,9 @@ package enum CUDAUnit: String, Sendable, CaseIterable {
   /// What follows a model call.
   case sampler
 
-  private static let headers = ["cu_kernels.h", "machine.cuh", "prelude.cuh", "multiply.cuh", "wgmma.cuh"]
+  private static let headers = [
+    "cu_kernels.h", "machine.cuh", "prelude.cuh", "multiply.cuh", "wgmma.cuh", "epilogue.cuh",
+  ]
 
   /// What NVRTC is given.
   package func source(for architecture: CUDAArchitecture) -> CUDASource {

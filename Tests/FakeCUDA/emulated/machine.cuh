@@ -173,6 +173,8 @@ DEVICE float exp2_fast(float x) {
   return y < 0x1p-126f ? 0 : y;
 }
 
+DEVICE void store_vector(void *to, unsigned x, unsigned y, unsigned z, unsigned w) { *(uint4 *)to = make_uint4(x, y, z, w); }
+
 DEVICE float shuffle_xor(float x, int mask) {
   return __uint_as_float(emulated_shuffle(__float_as_uint(x), (threadIdx.x ^ (unsigned)mask) % 32));
 }

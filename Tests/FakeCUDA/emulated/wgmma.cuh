@@ -14,6 +14,7 @@ DEVICE unsigned long long operand(unsigned address) {
   return (unsigned long long)((address & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
 }
 DEVICE void order_copies() { emulated_order_copies(); }
+DEVICE void keep(float &) {}
 DEVICE void products_begin() { emulated_products_begin(); }
 DEVICE void products_commit() { emulated_products_commit(); }
 template <int N> DEVICE void products_wait() { emulated_products_wait(N); }

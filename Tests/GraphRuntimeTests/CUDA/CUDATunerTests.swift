@@ -49,7 +49,7 @@ struct CUDATunerTests {
 
   private let tuning = CUDATuning(
     architecture: .sm90, deviceName: "NVIDIA H200", multiprocessors: 132,
-    cuts: ["sd.fused_conv(f16[2, 8], f16[8, 8])": ConvCut(tile: ConvTile.all[1], splits: 3)])
+    cuts: ["sd.fused_conv(f16[2, 8], f16[8, 8])": ConvCut(tile: ConvTile.all[2], splits: 3)])
 
   @Test func asItIsStored() throws {
     #expect(

@@ -12,7 +12,8 @@ extension Attention: CUDALowerable {
     if q.dtype.size == 2, isSquare, let rows = Attention.rows[width] { return streamed(width, rows) }
     let isDivisible = [width, v.lastDimension / heads, k.shape[1]].allSatisfy { $0 % 8 == 0 }
     if !causal, isDivisible || q.dtype == .f32 { return inProducts(node, gpu) }
-    return isSquare && 4 * k.shape[1] <= 48 << 10 ? queryByQuery() : nil
+    // A little of 48 KiB is taken already.
+    return isSquare && 4 * k.shape[1] <= 47 << 10 ? queryByQuery() : nil
   }
 
   /// Queries of a warp, in sixteens, by the width of heads that kernels are compiled for; `WIDTHS` in attention.cu has the

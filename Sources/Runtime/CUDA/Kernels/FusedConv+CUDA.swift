@@ -179,13 +179,16 @@ struct ConvTile: Hashable, Sendable {
   let stages: Int
 
   static let all = [
-    ConvTile(rows: 128, columns: 160, stages: 4), ConvTile(rows: 128, columns: 128, stages: 3),
-    ConvTile(rows: 128, columns: 64, stages: 4), ConvTile(rows: 64, columns: 64, stages: 4),
+    ConvTile(rows: 256, columns: 128, stages: 3), ConvTile(rows: 128, columns: 160, stages: 4),
+    ConvTile(rows: 128, columns: 128, stages: 3), ConvTile(rows: 128, columns: 64, stages: 4),
+    ConvTile(rows: 64, columns: 64, stages: 4),
   ]
 
   var name: String { "\(rows)x\(columns)" }
+  /// Blocks of a multiprocessor at a time, as launch bounds and shared memory have it.
+  func residents(_ gpu: GPU) -> Int { max(1, min(rows == 64 ? 3 : 2, gpu.sharedBytesPerBlock / sharedBytes)) }
   /// A piece is 128 bytes of each row and column; the sums go through the same memory.
-  var sharedBytes: Int { max(stages * (rows + columns) * 128, rows * (columns + 4) * 4) }
+  var sharedBytes: Int { max(stages * (rows + columns) * 128, rows * (columns + 8) * 4) }
 }
 
 /// How a convolution or product is cut into blocks on tensor cores.
@@ -240,15 +243,16 @@ struct ConvPlan: Sendable {
     _ tile: ConvTile, tiles: Int, pieces: (all: Int, new: Int), splits: Int, _ gpu: GPU
   ) -> Double {
     let products = Double(tile.rows * tile.columns * 64 * 2) / min(gpu.architecture.flopsPerCycle, 4096)
-    // What a multiprocessor gets out of the second cache.
-    let loads = Double((tile.rows * pieces.new / max(1, pieces.all) + tile.columns) * 128) / 40
+    // What a multiprocessor gets out of the second cache: 28 bytes a cycle on an H100, while all of them read.
+    let loads = Double((tile.rows * pieces.new / max(1, pieces.all) + tile.columns) * 128) / 28
     let depth = Double(dividedUp(pieces.all, splits))
     let blocks = Double(dividedUp(tiles * splits, gpu.multiprocessors))
     let sums = Double(tile.rows * tile.columns)
-    // Filling and emptying the pipeline; then the sums of the parts, written once and read by the last block.
-    let ends = 2000 + sums / 32
+    // Filling and emptying the pipeline, and the epilogues, while another block that is there may multiply; then the sums of
+    // the parts, written once and read by the last block.
+    let ends = (3000 + sums / 8) * Double(dividedUp(Int(blocks), tile.residents(gpu)))
     let merging = splits > 1 ? 2000 + Double(1 + splits) * sums * 4 / 20 : 0
-    return blocks * (depth * max(products, loads) + ends) + merging
+    return blocks * depth * max(products, loads) + ends + merging
   }
 
   /// What profiles call it.

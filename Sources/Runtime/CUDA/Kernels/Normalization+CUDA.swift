@@ -32,8 +32,8 @@ extension Normalize: CUDALowerable {
       if y.type.count == 0 { return [] }
       let (samples, rows) = (x.type.shape[0], ChannelStatistics.pixels(x.type))
       let groupBlocks = dividedUp(groups, blockGroups)
-      // Four blocks a multiprocessor, of at least 16 pixels.
-      let rowBlocks = max(1, min(4 * gpu.multiprocessors / max(1, groupBlocks * samples), rows / 16))
+      // Two blocks a multiprocessor, which is what it holds, of at least 16 pixels.
+      let rowBlocks = max(1, min(2 * gpu.multiprocessors / max(1, groupBlocks * samples), rows / 16))
       let blockRows = dividedUp(rows, rowBlocks)
       var p = cu_normalize()
       (p.x, p.x_dtype, p.x_pitch) = (x.address, x.type.dtype.cu, x.pitch.int32)

@@ -1,0 +1,39 @@
+// What follows the sums of a convolution or product: where results go, and the epilogues of one of them.
+#pragma once
+#include "prelude.cuh"
+
+// Result m of a block, counted over all samples: its sample, and its pixel in y.
+struct Output {
+  int sample;
+  long long pixel;
+};
+DEVICE Output output(const cu_conv &p, int m, int batch) {
+  const int pixels = p.out_h * p.out_w, sample = m / pixels;
+  if (p.phases == 1) return {sample, m};
+  const int inside = m - sample * pixels, oy = inside / p.out_w, ox = inside - oy * p.out_w;
+  return {sample, ((long long)sample * 2 * p.out_h + 2 * oy + batch / 2) * 2 * p.out_w + 2 * ox + batch % 2};
+}
+
+DEVICE long long product_shift(const cu_conv &p, const long long (&strides)[2], int batch) {
+  if (p.phases == 2) return 0;
+  return batch / p.batch_inner * strides[0] + batch % p.batch_inner * strides[1];
+}
+
+// One sum, in column n of a result of `columns`, and its gate: behind the epilogues.
+DEVICE float finish_one(const cu_conv &p, float value, float gate, const Output &at, int n, int columns) {
+  bool gating = p.gated;
+  for (int e = 0; e < p.epilogue_count; e++) {
+    const cu_epilogue &epilogue = p.epilogues[e];
+    if (epilogue.kind == CU_ACTIVATION) {
+      value = activate(epilogue.function, value);
+    } else if (epilogue.kind == CU_GATE) {
+      value *= activate(epilogue.function, gate);
+      gating = false;
+    } else {
+      const long long line = epilogue.kind == CU_BIAS ? 0 : epilogue.kind == CU_ROW ? at.sample : at.pixel;
+      value += load_float(epilogue.x, line * epilogue.pitch + n, epilogue.dtype);
+      if (gating) gate += load_float(epilogue.x, line * epilogue.pitch + n + columns, epilogue.dtype);
+    }
+  }
+  return value;
+}
