@@ -129,4 +129,48 @@ struct OutputFileTests {
       #expect(entries(of: folder) == ["x.sdplan"])
     }
   }
+
+  /// A plan may be written over, what it is made from may not.
+  @Test func filesOfTheModel() throws {
+    try withTemporaryFolder { folder in
+      let (model, config) = ("\(folder)/model", "\(folder)/model/unet/config.json")
+      try copyTree(MicroModel.sd15.folder, model)
+      let before = get(config)
+      try expectRefusal(
+        "sd-compile", [model, "-o", config], 2,
+        "'\(config)' is a file of the model '\(model)'\n  Write the plan to a file of its own.")
+      #expect(get(config) == before)
+      for _ in 0..<2 {
+        let outcome = try ToolProcess.run("sd-compile", model, "-o", "\(model)/x.sdplan", "--components", "vae_decoder")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+      }
+    }
+  }
+
+  /// Pictures of several, and previews, have names of their own.
+  @Test func derivedNames() throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      for (options, name) in [
+        (["--num-images", "2", "--latents-out"], "x-1.png"), (["--preview-every", "1", "--profile"], "x.preview.png"),
+      ] {
+        let arguments = [plan, "--prompt", "x", "-o", "\(folder)/x.png"] + options + ["\(folder)/\(name)"]
+        try expectRefusal(
+          "sd-run", arguments, 2,
+          "'\(folder)/\(name)' is named twice\n  Every file that is read or written must be one of its own.")
+      }
+    }
+  }
+
+  /// `--prompt=` is an empty prompt.
+  @Test func emptyValues() throws {
+    let plan = try MicroModel.sd15.plan()
+    try withTemporaryFolder { folder in
+      let outcome = try ToolProcess.run(
+        "sd-run", plan, "--prompt=", "--seed=32", "--steps", "1", "-o", "\(folder)/x.png", "--device", "cpu", "--quiet")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let text = String(decoding: get("\(folder)/x.png") ?? [], as: UTF8.self)
+      #expect(text.contains("Seed: 32") && !text.contains("--seed"))
+    }
+  }
 }

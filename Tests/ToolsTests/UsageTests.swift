@@ -88,6 +88,10 @@ struct UsageTests {
       ["MODEL", "--target", "cuda:sm_75"],
       "unknown family of GPUs 'sm_75' in the target 'cuda:sm_75'\n  The families are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120."
     ),
+    (
+      ["MODEL", "--target", "cuda:sm_91"],
+      "unknown family of GPUs 'sm_91' in the target 'cuda:sm_91'\n  The families are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120."
+    ),
     (["MODEL", "--batch", "0"], "the batch must be in 1 ... 64, it is 0"),
     (["MODEL", "--stats=xml"], "--stats prints text or json, not 'xml'"),
     (["MODEL", "--rewrite-limit=-1"], "the rewrite limit must be at least 0, it is -1"),

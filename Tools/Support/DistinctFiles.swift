@@ -1,5 +1,6 @@
 import Glibc
 public import GraphIR
+import GraphRuntime
 
 /// Files of one command line.
 public enum DistinctFiles {
@@ -12,6 +13,17 @@ public enum DistinctFiles {
       throw SDError(
         .usage, "'\(path)' is named twice", hint: "Every file that is read or written must be one of its own.")
     }
+  }
+
+  /// Refuses to write over a file of a folder that is read, unless that is a plan.
+  ///
+  /// - Throws: `SDError` (usage) that names it.
+  public static func check(_ path: String, isNoFileOf folder: String) throws(SDError) {
+    guard resolved(path).hasPrefix(resolved(folder) + "/"), FileStatus.exists(path), (try? PlanFile(path)) == nil else {
+      return
+    }
+    throw SDError(
+      .usage, "'\(path)' is a file of the model '\(folder)'", hint: "Write the plan to a file of its own.")
   }
 
   /// The path without links and detours, where something is there already.

@@ -20,7 +20,7 @@ public enum Tool {
   /// Runs a command; returns its exit code.
   package static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> Int32 {
     do {
-      var parsed = try command.parseAsRoot(arguments)
+      var parsed = try command.parseAsRoot(withEmptyValues(arguments))
       try parsed.run()
       guard fflush(nil) == 0 else { throw SDError(.resources, "cannot write the results to standard output") }
       return 0
@@ -37,6 +37,15 @@ public enum Tool {
       report(command, arguments.isEmpty ? command.message(for: error) + hint : command.fullMessage(for: error))
       return SDError.Code.usage.rawValue
     }
+  }
+
+  /// `--prompt=` as `--prompt` and an empty value: the parser would take the next argument for its value.
+  private static func withEmptyValues(_ arguments: [String]) -> [String] {
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    return arguments[..<end].flatMap { argument in
+      let isEmpty = argument.hasPrefix("--") && argument.firstIndex(of: "=") == argument.indices.last
+      return isEmpty ? [String(argument.dropLast()), ""] : [argument]
+    } + arguments[end...]
   }
 
   private static func name(of command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "sd" }

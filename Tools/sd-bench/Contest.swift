@@ -13,7 +13,7 @@ struct Measurement {
   var flops = 0
   /// Bytes that a run reads and writes; only our own are known.
   var bytes: Int?
-  /// The calibrated peak of the same threads.
+  /// The calibrated peak of the same threads; 0 where none is known.
   var peakFLOPS = 0.0
   /// The most memory that the process had, in bytes; for instruction sets that of the best one, which is alone.
   var memory: Int?
@@ -23,7 +23,7 @@ struct Measurement {
   var failure: String?
 
   var flopsPerSecond: Double { Double(flops) / max(timings.median, 1e-9) }
-  var peakFraction: Double { flopsPerSecond / max(peakFLOPS, 1) }
+  var peakFraction: Double { peakFLOPS > 0 ? flopsPerSecond / peakFLOPS : 0 }
 }
 
 /// Measures the components of a plan: on instruction sets of this processor and by peers, in turns, in one sitting.
@@ -56,7 +56,7 @@ struct Contest {
       models.append(model)
       let subject = try Benchmark(model).prepare(component)
       var measurement = Measurement(
-        name: device == .cpu ? cpu.level.rawValue : model.deviceName, component: component)
+        name: model.isOnCPU ? cpu.level.rawValue : model.deviceName, component: component)
       (measurement.flops, measurement.bytes) = (subject.flops, subject.bytes)
       measurement.peakFLOPS = try model.peakFLOPS()
       let isBest = contestants.isEmpty

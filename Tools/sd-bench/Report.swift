@@ -26,9 +26,9 @@ struct Report {
     }
     let best = rows.compactMap(\.first)
     let peak = best.map(\.peakFLOPS).max() ?? 0
-    lines.append(
-      "peak \(decimal(peak / 1e12, 3)) TFLOP/s \(isPeakMeasured ? "measured" : "by the data sheet"), memory \(Report.mebi(best.compactMap(\.memory).max() ?? 0)) MiB"
-    )
+    let origin = isPeakMeasured ? "measured" : "by the data sheet"
+    let text = peak > 0 ? "peak \(decimal(peak / 1e12, 3)) TFLOP/s \(origin)" : "no peak is known"
+    lines.append("\(text), memory \(Report.mebi(best.compactMap(\.memory).max() ?? 0)) MiB")
     return lines.joined(separator: "\n")
   }
 

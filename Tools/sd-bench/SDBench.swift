@@ -82,17 +82,17 @@ struct SDBench: ParsableCommand {
 
   private func measure(_ plan: String) throws(SDError) -> Report {
     let best = try Debug.cpu()
-    // Each level once, as strong as the processor has it.
-    let device = try DeviceName(name: device)
-    let lower =
-      compare && device == .cpu
-      ? CPU.Level.allCases.reversed().filter { $0 < best.level }.compactMap { try? CPU($0) } : []
-    let contest = Contest(plan: plan, cpus: [best] + lower, device: device, threads: threads, runs: runs, peers: peers)
+    var contest = Contest(
+      plan: plan, cpus: [best], device: try DeviceName(name: device), threads: threads, runs: runs, peers: peers)
     let model = try contest.open(best)
+    if compare && model.isOnCPU {
+      // Each level once, as strong as the processor has it.
+      contest.cpus += CPU.Level.allCases.reversed().filter { $0 < best.level }.compactMap { try? CPU($0) }
+    }
     let components =
       try component.map { (name) throws(SDError) in [try Component(name: name)] } ?? model.info.components
     var report = Report(
-      plan: plan, info: model.info, threads: model.threads, isPeakMeasured: device == .cpu, rows: [])
+      plan: plan, info: model.info, threads: model.threads, isPeakMeasured: model.isOnCPU, rows: [])
     for component in components { report.rows.append(try contest.measure(component)) }
     return report
   }

@@ -126,6 +126,7 @@ struct SDCompile: ParsableCommand {
     options.passes.check = checkPasses
     if verbose || Debug.level >= 3 { options.passes.log = { StandardError.print($0) } }
     if let dumpDir { options.passes.dump = try DumpFolder(dumpDir).write }
+    if let model { try DistinctFiles.check(output, isNoFileOf: model) }
     try AtomicFile.checkWritable(output)
     var compiler = PlanCompiler(source, options)
     let tuning = ProgressBar("tuning", isQuiet: quiet)

@@ -110,7 +110,8 @@ struct SDRun: ParsableCommand {
     options.mapped = !noMmap
     options.allowFallback = allowFallback
     options.profiled = profile != nil
-    try DistinctFiles.check([plan, latentsIn, inputs, latentsOut, profile, outputs, prompt == nil ? nil : output])
+    let pictures = prompt == nil ? [] : PictureFiles(output, count: numImages).all(previews: previewEvery != nil)
+    try DistinctFiles.check([plan, latentsIn, inputs, latentsOut, profile, outputs] + pictures)
     for path in [latentsOut, profile, outputs].compactMap(\.self) { try AtomicFile.checkWritable(path) }
     let model = try CompiledModel(plan: plan, options)
     if inspect {

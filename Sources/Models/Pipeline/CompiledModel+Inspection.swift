@@ -44,7 +44,7 @@ extension CompiledModel {
       let size = key.size.map { " \($0)" } ?? ""
       let ops = program.graph.opCounts().sorted { ($1.value, $0.key) < ($0.value, $1.key) }
       return [
-        "graph        \(key.component.rawValue) \(key.entry)\(size), once a \(rate.rawValue): "
+        "graph        \(key.component.rawValue) \(key.entry)\(size), once a \(key.component == .unet ? rate.rawValue : "run"): "
           + "\(program.steps.count) kernel calls, \(decimal(Double(program.flops) / 1e9, 2)) GFLOP, weights "
           + "\(mebi(program.weightBytes)) MiB, arena \(mebi(program.arenaBytes)) MiB",
         "  ops        " + ops.map { "\($0.key) \($0.value)" }.joined(separator: ", "),

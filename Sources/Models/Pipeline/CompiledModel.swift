@@ -43,6 +43,8 @@ public final class CompiledModel {
   package let device: any Device
   /// `cpu`, `cuda:0` or `reference`.
   public var deviceName: String { device.name }
+  /// Whether the processor's kernels run.
+  public var isOnCPU: Bool { device is CPUDevice }
   package let profile: Profile?
   /// How many threads run a kernel.
   package var threads: Int { device.threads }

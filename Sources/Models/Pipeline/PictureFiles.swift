@@ -12,6 +12,13 @@ package struct PictureFiles: Sendable {
   /// The file of picture `index`.
   package subscript(index: Int) -> String { count == 1 ? path : inserted("-\(index)") }
 
+  /// All files that may be written, previews among them if there are any; at most those of a thousand pictures.
+  package func all(previews: Bool) -> [String] {
+    (0..<max(1, min(count, 1_000))).flatMap { previews ? [self[$0], preview($0)] : [self[$0]] }
+  }
+
+  private func preview(_ index: Int) -> String { inserted((count == 1 ? "" : "-\(index)") + ".preview") }
+
   /// Refuses a folder that is missing or cannot be written, before anything is computed.
   ///
   /// - Throws: `SDError` (resources).
@@ -38,7 +45,7 @@ package struct PictureFiles: Sendable {
   ///
   /// - Throws: `SDError` (resources) when it cannot be written.
   package func writePreview(_ image: Image, _ index: Int) throws(SDError) {
-    try store(image.png(), in: inserted((count == 1 ? "" : "-\(index)") + ".preview"))
+    try store(image.png(), in: preview(index))
   }
 
   private func store(_ bytes: [UInt8], in path: String) throws(SDError) {

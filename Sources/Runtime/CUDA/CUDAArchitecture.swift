@@ -17,7 +17,7 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
 
   /// The family whose kernels run on a GPU of a compute capability (10 × major + minor), or nil.
   package init?(computeCapability: Int) {
-    // Binaries run on later minor versions of the same major one.
+    // Binaries run on later minor versions of the same major one. There are none of 9, whose own instructions would not.
     let families = Self.allCases.filter {
       $0.computeCapability <= computeCapability && $0.computeCapability / 10 == computeCapability / 10
     }
@@ -30,7 +30,11 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
     if let family = Self(rawValue: name) {
       self = family
     } else {
-      guard name.hasPrefix("sm_"), let capability = Int(name.dropFirst(3)) else { return nil }
+      // That of Jetson Orin, GB300 and GB10, besides the first of each family.
+      let known = Self.allCases.map(\.computeCapability) + [87, 103, 121]
+      guard name.hasPrefix("sm_"), let capability = Int(name.dropFirst(3)), known.contains(capability) else {
+        return nil
+      }
       self.init(computeCapability: capability)
     }
   }
