@@ -9,10 +9,8 @@ import Testing
 @Suite(.nvrtc) struct KernelCompilationTests {
   /// Bytes of local memory that a thread may take. Registers that are spilled count, and would show here.
   private static let stackBytes = [
-    // Sums that are indexed at run time when they are stored.
-    "conv_direct": 64,
     // Sine and cosine of large numbers.
-    "unary": 32,
+    "unary": 32
   ]
 
   @Test(arguments: CUDAUnit.allCases, CUDAArchitecture.allCases)
