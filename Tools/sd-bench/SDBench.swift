@@ -43,7 +43,7 @@ struct SDBench: ParsableCommand {
   @Option(help: "Threads. (default: one for every processor)")
   var threads: Int?
 
-  @Option(help: "Where the plans run: cpu, cuda, cuda:1 ...")
+  @Option(help: "Where the plans run: auto, cpu, cuda, cuda:1 ..., or reference.")
   var device = "cpu"
 
   @Flag(help: "Print one line of JSON for each plan, with --compare one for each instruction set.")

@@ -157,13 +157,12 @@ struct SDRun: ParsableCommand {
       switch event {
       case .truncated(_, let ignored):
         StandardError.print("warning: the prompt has more than \(model.info.tokens) tokens, ignored: \(ignored)")
-      case .step(let step, let total, let range):
-        if step == 1, range.lowerBound > 0 { bar = ProgressBar("steps", isQuiet: quiet) }
-        bar.update(step, of: total, unit: "it")
+      case .step(let step, let total, _): bar.update(step, of: total, unit: "it")
       case .preview(let picture, _, let image): try files.writePreview(image, picture)
       case .picture(let index, let picture):
         try files.write(picture, index, request: request, scheduler: name, model)
         if !quiet { print(files[index]) }
+        bar = ProgressBar("steps", isQuiet: quiet)
       }
     }
     if let latentsOut { try TensorFile.write(["latents": .joined(pictures.map(\.latents))], to: latentsOut) }

@@ -52,7 +52,7 @@ private struct PlanFrame {
   func read() throws(SDError) -> (Digest, [PlanSection]) {
     try checkSignature()
     let size = PlanFormat.prologueBytes
-    guard bytes.count >= size else { throw incomplete(expected: nil) }
+    guard bytes.count >= size else { throw wrongLength(expected: nil) }
     var fields = FieldReader(bytes: bytes, position: PlanFormat.signature.count)
     let (major, minor): (UInt16, UInt16) = (fields.get(), fields.get())
     let length: UInt32 = fields.get()
@@ -74,7 +74,7 @@ private struct PlanFrame {
       throw SDError(
         .incompatible, "cannot load '\(path)': it needs features that this version does not have. Upgrade.")
     }
-    guard fileSize == bytes.count else { throw incomplete(expected: fileSize) }
+    guard fileSize == bytes.count else { throw wrongLength(expected: fileSize) }
     guard count <= PlanFormat.sectionLimit, size + Int(count) * PlanFormat.entryBytes <= bytes.count else {
       throw damaged("its section table lies outside the file")
     }
@@ -130,7 +130,7 @@ private struct PlanFrame {
     let head = Array(bytes.prefix(PlanFormat.signature.count))
     if head == PlanFormat.signature { return }
     if bytes.isEmpty { throw SDError(.invalid, "cannot load '\(path)': the file is empty") }
-    if head == Array(PlanFormat.signature.prefix(head.count)) { throw incomplete(expected: nil) }
+    if head == Array(PlanFormat.signature.prefix(head.count)) { throw wrongLength(expected: nil) }
     if Array(head.dropFirst().prefix(3)) == Array("SDP".utf8) {
       throw SDError(
         .invalid,
@@ -140,11 +140,11 @@ private struct PlanFrame {
     throw SDError(.invalid, "cannot load '\(path)': not a plan\(ForeignFile.guess(bytes)). sd-compile makes plans.")
   }
 
-  private func incomplete(expected: UInt64?) -> SDError {
+  private func wrongLength(expected: UInt64?) -> SDError {
     let wanted = expected.map { " but should have \($0)" } ?? ""
-    return SDError(
-      .invalid,
-      "cannot load '\(path)': the file has \(bytes.count) bytes\(wanted): the copy or download is incomplete.")
+    let isLonger = expected.map { $0 < bytes.count } ?? false
+    let reason = isLonger ? "something was added to it." : "the copy or download is incomplete."
+    return SDError(.invalid, "cannot load '\(path)': the file has \(bytes.count) bytes\(wanted): \(reason)")
   }
 
   private func damaged(_ what: String) -> SDError {

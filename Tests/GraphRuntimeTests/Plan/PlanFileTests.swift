@@ -159,7 +159,7 @@ struct PlanFileTests {
       $0.bytes.removeSubrange(256...)
       $0.set(256 as UInt64, at: 0x10)
     }
-    try refuse(.invalid, "the file has 12290 bytes but should have 12289: the copy or download is incomplete.") {
+    try refuse(.invalid, "the file has 12290 bytes but should have 12289: something was added to it.") {
       $0.set(12289 as UInt64, at: 0x10)
     }
   }
