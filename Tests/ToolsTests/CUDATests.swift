@@ -206,6 +206,12 @@ import Testing
           note: running on the CPU, since there is no GPU to run on: cannot start CUDA: the driver finds no GPU
 
           """)
+      // Its peak is the processor's, and lower instruction sets take turns with it.
+      let bench = try ToolProcess.run(
+        "sd-bench", plan, "--component", "text_encoder", "--runs", "1", "--device", "auto", "--compare",
+        environment: environment(folder, ["FAIL": "cuInit:1:100"]))
+      #expect(bench.output.contains(" TFLOP/s measured, "), "\(bench.output)\(bench.errors)")
+      #expect(bench.output.contains(" generic ") && !bench.output.contains("cpu "), "\(bench.output)")
     }
   }
 
