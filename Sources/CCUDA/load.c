@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,10 +133,11 @@ static void load_companion(const struct sd_nvrtc *nvrtc) {
 
 enum sd_cuda_loading sd_cuda_load_nvrtc(
   struct sd_nvrtc *nvrtc, const char *folder, const char *virtual_environment, int newest, char *detail, size_t size) {
-  struct search search = {newest < 13 ? nvrtc_names + 1 : nvrtc_names, detail, size};
+  struct search search = {nvrtc_names, detail, size};
   detail[0] = 0;
+  while (*search.names && atoi(strrchr(*search.names, '.') + 1) > newest) search.names++;
   void *library = find(&search, folder, virtual_environment);
-  if (!library && newest < 13) {
+  if (!library && search.names != nvrtc_names) {
     search.names = nvrtc_names;
     library = find(&search, folder, virtual_environment);
   }

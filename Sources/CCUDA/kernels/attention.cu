@@ -1,8 +1,9 @@
 // Attention in blocks of keys with an online softmax; scores are never stored.
 //
 // A warp has 16 queries, or 32 where registers allow, as each matrix of keys or values that it loads serves all of them; keys
-// and values come in tiles of 64, copied while the tile before is worked on. Lines in shared memory are padded to an odd number of 16-byte pieces, so that matrices are loaded without conflicts. Sources: Dao 2023,
-// arXiv:2307.08691 (FlashAttention-2); Milakov & Gimelshein 2018, arXiv:1805.02867 (online softmax).
+// and values come in tiles of 64, copied while the tile before is worked on. Lines in shared memory are padded to an odd
+// number of 16-byte pieces, so that matrices are loaded without conflicts. Sources: Dao 2023, arXiv:2307.08691
+// (FlashAttention-2); Milakov & Gimelshein 2018, arXiv:1805.02867 (online softmax).
 #include "prelude.cuh"
 
 constexpr int KEYS = 64, THREADS = 128;
@@ -166,10 +167,10 @@ template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention 
 }
 
 // `Attention.rows` on the host has the same list of widths.
-#define ATTENTION(T, D, ROWS)                                          \
-  KERNEL(THREADS, 1) attention_##T##_##D(PARAMETER cu_attention p) {       \
-    SHARED_MEMORY(shared);                                             \
-    attention<T, D, ROWS>(p, shared);                                  \
+#define ATTENTION(T, D, ROWS)                                        \
+  KERNEL(THREADS, 1) attention_##T##_##D(PARAMETER cu_attention p) { \
+    SHARED_MEMORY(shared);                                           \
+    attention<T, D, ROWS>(p, shared);                                \
   }
 #define WIDTHS(T) \
   ATTENTION(T, 8, 2) ATTENTION(T, 16, 2) ATTENTION(T, 32, 2) ATTENTION(T, 40, 2) ATTENTION(T, 64, 2) \

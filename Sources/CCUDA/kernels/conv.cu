@@ -115,6 +115,9 @@ template <int BM, int BN> struct Loader {
   }
 };
 
+// Sums of a line in shared memory, so that neither those who write nor those who read them wait for one another's banks.
+constexpr int pitch_of(int columns) { return columns + 8; }
+
 template <int N> DEVICE void add_lines(float (&v)[N][8], const cu_epilogue &epilogue, const long long (&at)[N]) {
   float x[N][8];
   load_lines(x, epilogue.x, at, epilogue.dtype);
@@ -124,11 +127,10 @@ template <int N> DEVICE void add_lines(float (&v)[N][8], const cu_epilogue &epil
     for (int i = 0; i < 8; i++) v[l][i] += x[l][i];
 }
 
-// What follows the sums, where all operands are aligned: a thread has eight columns and every so manieth pixel, some pixels at
-// a time.
+// What follows the sums, where all operands are aligned: a thread has eight columns of some pixels, several of these at a time.
 template <int BM, int BN, bool GATED>
 DEVICE void finish(const cu_conv &p, const float *sums, int rows, int m0, int n0, int batch) {
-  constexpr int UNITS = GATED ? BN / 16 : BN / 8, LINES = BM * 2 / UNITS, BATCH = GATED ? 2 : 4, PITCH = BN + 8;
+  constexpr int UNITS = GATED ? BN / 16 : BN / 8, LINES = BM * 2 / UNITS, BATCH = GATED ? 2 : 4;
   const int columns = GATED ? p.columns / 2 : p.columns, unit = threadIdx.x % UNITS;
   const int n = (GATED ? n0 / 2 : n0) + unit * 8;
   if (threadIdx.x >= UNITS * LINES || n >= columns) return;
@@ -149,7 +151,7 @@ DEVICE void finish(const cu_conv &p, const float *sums, int rows, int m0, int n0
       // Rows behind the last are the last once more, but not stored.
       const int line = row + b * LINES < rows ? row + b * LINES : rows - 1;
       to[b] = output(p, m0 + line, batch);
-      const float *from = sums + line * PITCH + unit * (GATED ? 16 : 8);
+      const float *from = sums + line * pitch_of(BN) + unit * (GATED ? 16 : 8);
 #pragma unroll
       for (int i = 0; i < 8; i++) {
         v[b][i] = from[i] + bias[0][i];
@@ -173,10 +175,7 @@ DEVICE void finish(const cu_conv &p, const float *sums, int rows, int m0, int n0
       } else {
         long long at[BATCH];
 #pragma unroll
-        for (int b = 0; b < BATCH; b++) {
-          const long long line = epilogue.kind == CU_BIAS ? 0 : epilogue.kind == CU_ROW ? to[b].sample : to[b].pixel;
-          at[b] = line * epilogue.pitch + n;
-        }
+        for (int b = 0; b < BATCH; b++) at[b] = operand_line(p, epilogue, to[b]) + n;
         add_lines(v, epilogue, at);
         if (GATED && gating) {
 #pragma unroll
@@ -191,7 +190,7 @@ DEVICE void finish(const cu_conv &p, const float *sums, int rows, int m0, int n0
   }
 }
 
-// The same one by one.
+// The same sum by sum, where they are not.
 template <int BM, int BN> DEVICE void finish_all(const cu_conv &p, const float *sums, int rows, int m0, int n0, int batch) {
   const int columns = p.gated ? p.columns / 2 : p.columns, first = p.gated ? n0 / 2 : n0;
   const int width = min(p.gated ? BN / 2 : BN, columns - first);
@@ -199,7 +198,7 @@ template <int BM, int BN> DEVICE void finish_all(const cu_conv &p, const float *
 #pragma unroll 1
   for (int i = threadIdx.x; i < rows * width; i += BM * 2) {
     const int row = i / width, column = i % width;
-    const float *from = sums + row * (BN + 8) + (p.gated ? column / 8 * 16 + column % 8 : column);
+    const float *from = sums + row * pitch_of(BN) + (p.gated ? column / 8 * 16 + column % 8 : column);
     const Output to = output(p, m0 + row, batch);
     const float value = finish_one(p, from[0], p.gated ? from[8] : 0, to, first + column, columns);
     store_float(p.y, y_shift + to.pixel * p.y_pitch + column, p.y_dtype, value);
@@ -208,8 +207,8 @@ template <int BM, int BN> DEVICE void finish_all(const cu_conv &p, const float *
 
 template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv &p, char *shared) {
   constexpr int THREADS = BM * 2, STAGE = (BM + BN) * 128, SUMS = BN / 2;
-  const int batch = p.batch_first + blockIdx.z, split = blockIdx.y, tile_n = blockIdx.x % p.tiles_n, tile_m = blockIdx.x / p.tiles_n;
-  const int m0 = tile_m * BM, n0 = tile_n * BN;
+  const int batch = p.batch_first + blockIdx.z, split = blockIdx.y;
+  const int m0 = blockIdx.x / p.tiles_n * BM, n0 = blockIdx.x % p.tiles_n * BN;
   const unsigned base = shared_address(shared);
   wait_for_previous();
   allow_next();
@@ -268,7 +267,7 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
 #pragma unroll
   for (int r = 0; r < SUMS; r += 2) {
     const int row = sums.row(r), column = sums.column(r);
-    *(float2 *)(staged + row * (BN + 8) + column) = make_float2(sums.value[r], sums.value[r + 1]);
+    *(float2 *)(staged + row * pitch_of(BN) + column) = make_float2(sums.value[r], sums.value[r + 1]);
   }
   __syncthreads();
   const int rows = min(p.samples * p.out_h * p.out_w - m0, BM);

@@ -69,7 +69,8 @@ DEVICE void store_vector(void *to, unsigned x, unsigned y, unsigned z, unsigned 
 
 DEVICE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 
-// 16 bytes from global to shared memory, zeros unless `valid`, when nothing is read; done when the group they are committed to is waited for.
+// 16 bytes from global to shared memory, or zeros, and nothing is read, unless `valid`; done when the group that they are
+// committed to is waited for.
 DEVICE void copy_async(unsigned to, cu_address from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(valid ? 16 : 0) : "memory");
 }

@@ -79,10 +79,10 @@ template <typename Body> DEVICE void for_parts(int rows, int parts, Body body) {
   }
 }
 
-// y = function(factor · x + offset) of rows from `begin` to `end`; a thread has eight channels and every so manieth row.
-template <int BATCH>
+// y = function(factor · x + offset) of rows from `begin` to `end`; a thread has eight channels of some rows.
 DEVICE void normalize_lines(const cu_normalize &p, const float *factors, const float *offsets, long long x_base, long long y_base,
                             int own, int begin, int end) {
+  constexpr int BATCH = 4;
   const int units = own / 8, side = units < 256 ? units : 256, lines = 256 / side;
   if ((int)threadIdx.x >= side * lines) return;
   for (int unit = threadIdx.x % side; unit < units; unit += side) {
@@ -161,7 +161,7 @@ KERNEL(256, 2) normalize(PARAMETER cu_normalize p) {
   offsets += low - first_group * width;
   const long long x_base = (long long)sample * p.rows * p.x_pitch + start, y_base = (long long)sample * p.rows * p.y_pitch + start;
   if ((own | start | p.x_pitch | p.y_pitch) % 8 == 0 && ((p.x | p.y) & 15) == 0) {
-    normalize_lines<4>(p, factors, offsets, x_base, y_base, own, begin, end);
+    normalize_lines(p, factors, offsets, x_base, y_base, own, begin, end);
   } else {
     for (int i = threadIdx.x; i < (end - begin) * own; i += 256) {
       const int row = begin + i / own, c = i % own;

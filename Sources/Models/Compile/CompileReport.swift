@@ -59,12 +59,13 @@ public struct CompileReport: Sendable, Codable {
     /// What they ran on: `cpu avx512, 2 threads`.
     public var place: String
 
-    init<Choice>(_ measurements: [String: TuningMeasurement<Choice>], on place: String) {
+    init(_ tuner: some Tuner) {
+      let measurements = tuner.measurements.values
       timed = measurements.count
-      changed = measurements.values.count { $0.choice != nil }
-      predictedSeconds = measurements.values.reduce(0) { $0 + $1.predicted }
-      bestSeconds = measurements.values.reduce(0) { $0 + $1.best }
-      self.place = place
+      changed = measurements.count { $0.choice != nil }
+      predictedSeconds = measurements.reduce(0) { $0 + $1.predicted }
+      bestSeconds = measurements.reduce(0) { $0 + $1.best }
+      place = tuner.tuning.place
     }
 
     /// The line of a table for people.

@@ -60,7 +60,7 @@ public struct PlanCompiler: Sendable {
       throw SDError(.usage, "the batch must be in 1 ... 64, it is \(options.batch)")
     }
     let device = CPUDevice(cpu: options.cpu)
-    let gpu = options.tune && options.target != .cpu ? try tunedGPU() : nil
+    let tuner = options.tune ? try tuner(device) : nil
     let kernels = try storedKernels(threads: device.threads)
     var report = CompileReport()
     var info = self.info(sizes: sizes)
@@ -75,7 +75,7 @@ public struct PlanCompiler: Sendable {
       compiled.append(part)
     }
     info.passes = report.rewritesByPass
-    let tuning = options.tune ? try tune(compiled, device, gpu, &report) : nil
+    let tuning = if let tuner { try tune(compiled, with: tuner, &report) } else { Tuning?.none }
     let texts = store(compiled, &info)
     let fallbacks = try fallbacks(compiled)
     // All files are opened, and their tensors compared, before the first byte is written.
@@ -174,30 +174,24 @@ public struct PlanCompiler: Sendable {
     return graphs
   }
 
-  /// Times the convolutions of all graphs, on this machine's processor or its first GPU.
+  /// Times the convolutions of all graphs.
   private func tune(
-    _ components: [CompiledComponent], _ cpu: CPUDevice, _ gpu: CUDADevice?, _ report: inout CompileReport
+    _ components: [CompiledComponent], with tuner: some Tuner, _ report: inout CompileReport
   ) throws(SDError) -> Tuning {
+    tuningProgress(0)
+    var tuner = tuner
     let graphs = components.flatMap(\.graphs)
-    func each(_ library: any KernelLibrary, tune: (Program) throws(SDError) -> Void) throws(SDError) {
-      tuningProgress(0)
-      for (index, part) in graphs.enumerated() {
-        try tune(lower(part.graph, with: library))
-        tuningProgress(Double(index + 1) / Double(graphs.count))
-      }
+    for (index, part) in graphs.enumerated() {
+      try tuner.tune(part.graph)
+      tuningProgress(Double(index + 1) / Double(graphs.count))
     }
-    if let gpu {
-      var tuner = try CUDATuner(gpu)
-      try each(gpu.library) { (program) throws(SDError) in try tuner.tune(program) }
-      let tuning = Tuning.cuda(tuner.tuning)
-      report.tuning = CompileReport.TuningSummary(tuner.measurements, on: tuning.place)
-      return tuning
-    }
-    var tuner = try CPUTuner(cpu)
-    try each(cpu.library) { (program) throws(SDError) in try tuner.tune(program) }
-    let tuning = Tuning.cpu(tuner.tuning)
-    report.tuning = CompileReport.TuningSummary(tuner.measurements, on: tuning.place)
-    return tuning
+    report.tuning = CompileReport.TuningSummary(tuner)
+    return tuner.tuning
+  }
+
+  /// That of this machine's processor or, for plans for GPUs, of its first GPU.
+  private func tuner(_ cpu: CPUDevice) throws(SDError) -> any Tuner {
+    options.target == .cpu ? try CPUTuner(cpu) : try CUDATuner(tunedGPU())
   }
 
   /// This machine's first GPU, if the plan is for such.

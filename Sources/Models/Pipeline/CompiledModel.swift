@@ -70,14 +70,9 @@ public final class CompiledModel {
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
     var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
-    var cuts: CUDATuning?
-    switch tuning {
-    case .cpu(let tuning): if tuning.fits(cpu) { cpu.blockings = tuning.blockings }
-    case .cuda(let tuning): cuts = tuning
-    case nil: break
-    }
+    if case .cpu(let tuning) = tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
     let kernels = try CompiledModel.kernels(file)
-    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, cuts)
+    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, tuning)
     profile = options.profiled ? Profile() : nil
     Debug.log(
       1, "\(path): \(info.model), \(info.precisions); \(device.name), \(cpu.level.rawValue), \(device.threads) threads"

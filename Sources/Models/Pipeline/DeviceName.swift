@@ -36,10 +36,11 @@ public enum DeviceName: Hashable, Sendable {
   ///
   /// - Throws: `SDError` (device) for a GPU that cannot be used.
   func open(
-    _ plan: PlanInfo, _ cpu: CPUDevice, _ kernels: StoredKernels?, _ tuning: CUDATuning?
+    _ plan: PlanInfo, _ cpu: CPUDevice, _ kernels: StoredKernels?, _ tuning: Tuning?
   ) throws(SDError) -> any Device {
     func gpu(_ number: Int) throws(SDError) -> CUDADevice {
-      try CUDADevice(CUDAContext(ordinal: number), stored: kernels, tuning: tuning)
+      let tuning: CUDATuning? = if case .cuda(let tuning) = tuning { tuning } else { nil }
+      return try CUDADevice(CUDAContext(ordinal: number), stored: kernels, tuning: tuning)
     }
     switch self {
     case .cpu: return cpu

@@ -12,9 +12,11 @@ package struct PictureFiles: Sendable {
   /// The file of picture `index`.
   package subscript(index: Int) -> String { count == 1 ? path : inserted("-\(index)") }
 
-  /// All files that may be written, previews among them if there are any; at most those of a thousand pictures.
+  /// All files that may be written, previews among them if there are any.
   package func all(previews: Bool) -> [String] {
-    (0..<max(1, min(count, 1_000))).flatMap { previews ? [self[$0], preview($0)] : [self[$0]] }
+    (0..<max(1, min(count, StableDiffusion.Request.maximumCount))).flatMap {
+      previews ? [self[$0], preview($0)] : [self[$0]]
+    }
   }
 
   private func preview(_ index: Int) -> String { inserted((count == 1 ? "" : "-\(index)") + ".preview") }

@@ -26,6 +26,8 @@ public final class StableDiffusion {
     public var scheduler: SchedulerName?
     /// How many pictures.
     public var count = 1
+    /// The most pictures.
+    package static let maximumCount = 10_000
     /// Unit noise `[count, C, h, w]` to start from, instead of the seed's.
     public var latents: Tensor?
     /// Decode a preview every so many steps; nil never does.
@@ -120,8 +122,8 @@ public final class StableDiffusion {
     guard request.guidanceScale.isFinite else {
       throw SDError(.usage, "the guidance scale must be a number, it is \(request.guidanceScale)")
     }
-    guard (1...10_000).contains(request.count) else {
-      throw SDError(.usage, "the number of pictures must be in 1 ... 10000, it is \(request.count)")
+    guard (1...Request.maximumCount).contains(request.count) else {
+      throw SDError(.usage, "the number of pictures must be in 1 ... \(Request.maximumCount), it is \(request.count)")
     }
     guard request.seed.addingReportingOverflow(UInt64(request.count - 1)).overflow == false else {
       throw SDError(.usage, "seed \(request.seed) is too large for \(request.count) pictures")

@@ -3,15 +3,11 @@ package import GraphIR
 
 /// Finds the fastest blocking of convolutions by running them on memory of their own, each as a step of a program
 /// finds it: its images just written, its weights long out of the caches.
-package struct CPUTuner {
-  /// By call, `sd.fused_conv(bf16[2, 64, 64, 320], …) {…}`.
-  package private(set) var measurements: [String: TuningMeasurement<Blocking>] = [:]
+package struct CPUTuner: Tuner {
+  package var measurements: [String: TuningMeasurement<Blocking>] = [:]
   private let device: CPUDevice
   /// Larger than caches are; writing it drives everything else out of them.
   private let flush: HostMemory
-
-  /// Blockings of a call that are tried at most.
-  private static let trials = 16
 
   /// A tuner for a device.
   ///
@@ -21,30 +17,20 @@ package struct CPUTuner {
     flush = try HostMemory(byteCount: 64 << 20)
   }
 
-  /// What plans keep.
-  package var tuning: CPUTuning {
-    CPUTuning(
-      level: device.cpu.level, multipliesBF16: device.cpu.multipliesBF16, threads: device.threads,
-      blockings: measurements.compactMapValues(\.choice))
+  package var library: any KernelLibrary { device.library }
+
+  package var tuning: Tuning {
+    .cpu(
+      CPUTuning(
+        level: device.cpu.level, multipliesBF16: device.cpu.multipliesBF16, threads: device.threads,
+        blockings: measurements.compactMapValues(\.choice)))
   }
 
-  /// Measures the convolutions of a program that were not measured yet.
-  ///
-  /// - Throws: `SDError`: resources for too little memory, cancelled when a signal stops it.
-  package mutating func tune(_ program: Program) throws(SDError) {
-    for step in program.steps {
-      guard let op = step.op as? FusedConv else { continue }
-      let call = GraphText.call(op, step.operands.map(\.type))
-      if measurements[call] == nil { measurements[call] = try measure(op, call, step) }
-    }
-  }
-
-  private func measure(
-    _ op: FusedConv, _ call: String, _ step: Program.Step
+  package func measure(
+    _ op: FusedConv, _ call: String, _ node: KernelSignature
   ) throws(SDError) -> TuningMeasurement<Blocking>? {
-    let node = KernelSignature(step)
     var rivals: [(blocking: Blocking, kernel: CPUKernel)] = []
-    for blocking in op.blockings(node, on: device.cpu).prefix(CPUTuner.trials) {
+    for blocking in op.blockings(node, on: device.cpu).prefix(Self.trials) {
       var cpu = device.cpu
       cpu.blockings = [call: blocking]
       guard let kernel = op.cpuKernel(node, on: cpu) else { continue }

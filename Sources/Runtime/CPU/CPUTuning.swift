@@ -37,16 +37,6 @@ extension CPUTuning {
     self.level = level
     multipliesBF16 = try config.bool("multiplies_bf16")
     threads = try config.int("threads")
-    blockings = [:]
-    guard let members = config.members["blockings"] else { return }
-    let calls = try JSON.Config(members, file: "\(config.file): \"blockings\"")
-    for (call, _) in calls.members.members {
-      let numbers = try calls.ints(call)
-      guard numbers.count == 2, numbers.allSatisfy({ (1...1 << 30).contains($0) }) else {
-        throw SDError(
-          .invalid, "\(calls.file): \(JSON.quoted(call)) must be two numbers in 1 ... \(1 << 30), it is \(numbers)")
-      }
-      blockings[call] = Blocking(rows: numbers[0], panels: numbers[1])
-    }
+    blockings = try config.numbers("blockings", count: 2).mapValues { Blocking(rows: $0[0], panels: $0[1]) }
   }
 }

@@ -30,7 +30,7 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
     if let family = Self(rawValue: name) {
       self = family
     } else {
-      // That of Jetson Orin, GB300 and GB10, besides the first of each family.
+      // Those of Jetson Orin, GB300 and GB10, besides the first of each family.
       let known = Self.allCases.map(\.computeCapability) + [87, 103, 121]
       guard name.hasPrefix("sm_"), let capability = Int(name.dropFirst(3)), known.contains(capability) else {
         return nil

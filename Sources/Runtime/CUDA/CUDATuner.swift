@@ -2,15 +2,11 @@ package import GraphIR
 
 /// Finds the fastest cuts of convolutions by running them on a GPU, each as a step of a program finds it: its images just
 /// written, its weights long out of the caches.
-package struct CUDATuner {
-  /// By call, `sd.fused_conv(f16[2, 64, 64, 320], …) {…}`.
-  package private(set) var measurements: [String: TuningMeasurement<ConvCut>] = [:]
+package struct CUDATuner: Tuner {
+  package var measurements: [String: TuningMeasurement<ConvCut>] = [:]
   private let device: CUDADevice
   /// Larger than the second cache; writing it drives everything else out of that.
   private let flush: CUDAMemory
-
-  /// Cuts of a call that are tried at most.
-  private static let trials = 16
 
   /// A tuner for a GPU.
   ///
@@ -20,28 +16,19 @@ package struct CUDATuner {
     flush = try device.allocate(2 * device.context.cacheBytes())
   }
 
-  /// What plans keep.
-  package var tuning: CUDATuning {
-    CUDATuning(
-      architecture: device.gpu.architecture, deviceName: device.context.deviceName,
-      multiprocessors: device.gpu.multiprocessors, cuts: measurements.compactMapValues(\.choice))
+  package var library: any KernelLibrary { device.library }
+
+  package var tuning: Tuning {
+    .cuda(
+      CUDATuning(
+        architecture: device.gpu.architecture, deviceName: device.context.deviceName,
+        multiprocessors: device.gpu.multiprocessors, cuts: measurements.compactMapValues(\.choice)))
   }
 
-  /// Measures the convolutions of a program that were not measured yet.
-  ///
-  /// - Throws: `SDError`: device for too little memory and failures of the GPU, cancelled when a signal stops it.
-  package mutating func tune(_ program: Program) throws(SDError) {
-    for step in program.steps {
-      guard let op = step.op as? FusedConv else { continue }
-      let call = GraphText.call(op, step.operands.map(\.type))
-      if measurements[call] == nil { measurements[call] = try measure(op, call, KernelSignature(step)) }
-    }
-  }
-
-  private func measure(
+  package func measure(
     _ op: FusedConv, _ call: String, _ node: KernelSignature
   ) throws(SDError) -> TuningMeasurement<ConvCut>? {
-    let cuts = Array(op.cuts(node, on: device.gpu).prefix(CUDATuner.trials))
+    let cuts = Array(op.cuts(node, on: device.gpu).prefix(Self.trials))
     guard cuts.count > 1 else { return nil }
     let kernels = cuts.compactMap { cut in
       var gpu = device.gpu

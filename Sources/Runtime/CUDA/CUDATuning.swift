@@ -39,16 +39,9 @@ extension CUDATuning {
     self.architecture = architecture
     deviceName = try config.string("gpu")
     multiprocessors = try config.int("multiprocessors")
-    cuts = [:]
-    guard let members = config.members["cuts"] else { return }
-    let calls = try JSON.Config(members, file: "\(config.file): \"cuts\"")
-    for (call, _) in calls.members.members {
-      let numbers = try calls.ints(call)
-      guard numbers.count == 3 else {
-        throw SDError(.invalid, "\(calls.file): \(JSON.quoted(call)) must be three numbers, it is \(numbers)")
-      }
+    cuts = try config.numbers("cuts", count: 3).compactMapValues { numbers in
       let tile = ConvTile.all.first { ($0.rows, $0.columns) == (numbers[0], numbers[1]) }
-      if let tile { cuts[call] = ConvCut(tile: tile, splits: numbers[2]) }
+      return tile.map { ConvCut(tile: $0, splits: numbers[2]) }
     }
   }
 }

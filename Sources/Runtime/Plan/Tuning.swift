@@ -40,36 +40,23 @@ package enum Tuning: Sendable, Equatable {
   }
 }
 
-/// What was measured of the ways to run one call.
-package struct TuningMeasurement<Choice: Equatable & Sendable>: Sendable {
-  /// The fastest, nil where the predicted one is within 2 % of it.
-  package var choice: Choice?
-  /// Seconds as predicted to be fastest.
-  package var predicted: Double
-  /// Seconds of what is used from now on.
-  package var best: Double
-
-  /// Times that the last of them run.
-  private static var rounds: Int { 5 }
-
-  /// Runs all of them, then those that may still win. Nil where there is nothing to choose from.
+extension JSON.Config {
+  /// By call, so many whole numbers in 1 … 2³⁰; none where the member is missing.
   ///
-  /// - Parameters:
-  ///   - choices: the predicted one first.
-  ///   - run: runs the choice of an index once; returns the seconds.
-  /// - Throws: what `run` throws, and `SDError` (cancelled) when a signal stops it.
-  init?(_ choices: [Choice], run: (Int) throws(SDError) -> Double) throws(SDError) {
-    guard choices.count > 1 else { return nil }
-    var (seconds, running) = (choices.map { _ in Double.infinity }, Array(choices.indices))
-    for _ in 0..<Self.rounds {
-      for index in running {
-        if let stop = Interruption.error { throw stop }
-        seconds[index] = min(seconds[index], try run(index))
+  /// - Throws: `SDError` (invalid) that names the call.
+  func numbers(_ name: String, count: Int) throws(SDError) -> [String: [Int]] {
+    guard let members = members[name] else { return [:] }
+    let calls = try JSON.Config(members, file: "\(file): \"\(name)\"")
+    var all: [String: [Int]] = [:]
+    for (call, _) in calls.members.members {
+      let numbers = try calls.ints(call)
+      guard numbers.count == count, numbers.allSatisfy({ (1...1 << 30).contains($0) }) else {
+        throw SDError(
+          .invalid, "\(calls.file): \(JSON.quoted(call)) must be \(count) numbers in 1 ... \(1 << 30), it is \(numbers)"
+        )
       }
-      let fastest = running.reduce(.infinity) { min($0, seconds[$1]) }
-      running = running.filter { $0 == 0 || seconds[$0] <= 1.05 * fastest }
+      all[call] = numbers
     }
-    let winner = running.reduce(0) { seconds[$1] < 0.98 * seconds[$0] ? $1 : $0 }
-    (choice, predicted, best) = (winner == 0 ? nil : choices[winner], seconds[0], seconds[winner])
+    return all
   }
 }

@@ -7,7 +7,7 @@ import Testing
 /// Timing convolutions, and what plans keep of it.
 struct CPUTunerTests {
   /// A product, a convolution twice, and something that is not tuned.
-  private func program(on device: CPUDevice) throws -> Program {
+  private func graph() throws -> Graph {
     let builder = GraphBuilder(name: "g")
     let image = try builder.input("image", TensorType(.f32, [1, 24, 24, 32]))
     let kernel = try builder.parameter("kernel", [128, 32, 3, 3])
@@ -17,14 +17,14 @@ struct CPUTunerTests {
     let twice = try builder.results(of: conv, [image.silu(), kernel])[0]
     try builder.output("a", builder.results(of: conv, [image, kernel])[0].adding(twice))
     try builder.output("b", builder.results(of: FusedConv(sources: [.init()], dtype: .f32), [rows, weight])[0])
-    return try lower(builder.graph, with: device.library)
+    return builder.graph
   }
 
   @Test func everyConvolutionOnce() throws {
     let device = CPUDevice(threads: 2)
-    let program = try program(on: device)
+    let graph = try graph()
     var tuner = try CPUTuner(device)
-    try tuner.tune(program)
+    try tuner.tune(graph)
     #expect(
       Set(tuner.measurements.keys.map { $0.prefix { $0 != "{" } }) == [
         "sd.fused_conv(f32[1, 24, 24, 32], f32[128, 32, 3, 3]) ", "sd.fused_conv(f32[200, 32], f32[96, 32]) ",
@@ -35,11 +35,12 @@ struct CPUTunerTests {
     }
     // What is known is not measured again.
     let first = tuner.tuning
+    guard case .cpu(let stored) = first else { throw SDError(.invalid, first.place) }
     let seconds = tuner.measurements.mapValues(\.best)
-    try tuner.tune(program)
+    try tuner.tune(graph)
     #expect(tuner.tuning == first && tuner.measurements.mapValues(\.best) == seconds)
-    #expect(first.fits(device.cpu) && first.threads == 2)
-    #expect(first.blockings.count == tuner.measurements.values.count { $0.choice != nil })
+    #expect(stored.fits(device.cpu) && stored.threads == 2)
+    #expect(stored.blockings.count == tuner.measurements.values.count { $0.choice != nil })
   }
 
   private let tuning = CPUTuning(
@@ -67,15 +68,15 @@ struct CPUTunerTests {
     ),
     (
       #"{"blockings":{"f":[1]},"cpu":"avx2","multiplies_bf16":true,"threads":1}"#,
-      #"x: "blockings": "f" must be two numbers in 1 ... 1073741824, it is [1]"#
+      #"x: "blockings": "f" must be 2 numbers in 1 ... 1073741824, it is [1]"#
     ),
     (
       #"{"blockings":{"f":[0,9]},"cpu":"avx2","multiplies_bf16":true,"threads":1}"#,
-      #"x: "blockings": "f" must be two numbers in 1 ... 1073741824, it is [0, 9]"#
+      #"x: "blockings": "f" must be 2 numbers in 1 ... 1073741824, it is [0, 9]"#
     ),
     (
       #"{"blockings":{"f":[1,1073741825]},"cpu":"avx2","multiplies_bf16":true,"threads":1}"#,
-      #"x: "blockings": "f" must be two numbers in 1 ... 1073741824, it is [1, 1073741825]"#
+      #"x: "blockings": "f" must be 2 numbers in 1 ... 1073741824, it is [1, 1073741825]"#
     ),
   ])
   func refusals(text: String, message: String) throws {

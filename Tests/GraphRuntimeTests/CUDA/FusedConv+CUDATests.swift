@@ -13,7 +13,7 @@ struct FusedConvCUDATests {
     let node = KernelSignature(
       operands: [TensorType(.bf16, [2, 5, 7, 72]), TensorType(.bf16, [40, 72, 3, 3])],
       results: [TensorType(.f32, [2, 5, 7, 40])], isWeight: [false, false])
-    let gpu = GPU(architecture: .sm90, multiprocessors: 4, sharedBytesPerBlock: 163 << 10)
+    let gpu = try TestGPU.all[0].use(\.gpu)
     let (call, cuts) = (GraphText.call(conv, node.operands), conv.cuts(node, on: gpu))
     #expect(Set(cuts).count == cuts.count && cuts.count > 8)
     for cut in cuts {

@@ -187,7 +187,7 @@ struct ConvTile: Hashable, Sendable {
   var name: String { "\(rows)x\(columns)" }
   /// Blocks of a multiprocessor at a time, as launch bounds and shared memory have it.
   func residents(_ gpu: GPU) -> Int { max(1, min(rows == 64 ? 3 : 2, gpu.sharedBytesPerBlock / sharedBytes)) }
-  /// A piece is 128 bytes of each row and column; the sums go through the same memory.
+  /// A piece is 128 bytes of each row and column; the sums go through the same memory, in lines of `pitch_of` in conv.cu.
   var sharedBytes: Int { max(stages * (rows + columns) * 128, rows * (columns + 8) * 4) }
 }
 
