@@ -114,12 +114,31 @@ final class Peer {
   /// Why it has closed its output: how it ended, and its last words.
   private func death() -> SDError {
     let end = Profile.now() + 5
-    while process.isRunning || !errors.isClosed, Profile.now() < end { receive(milliseconds: 20) }
+    while ending == nil || !errors.isClosed, Profile.now() < end { receive(milliseconds: 20) }
     let lines = String(decoding: errors.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
     let words = lines.last { !$0.allSatisfy(\.isWhitespace) }.map { ": \($0.prefix(200))" } ?? ""
-    if process.isRunning { return SDError(.device, "it closed its output\(words)") }
-    let how = process.terminationReason == .uncaughtSignal ? "was killed by signal" : "ended with code"
-    return SDError(.device, "it \(how) \(process.terminationStatus)\(words)")
+    return SDError(.device, "it \(ending ?? "closed its output")\(words)")
+  }
+
+  /// How it ended; nil while it runs.
+  ///
+  /// The system is asked, because Foundation hears of it only when a socket is closed, which any other process that was
+  /// started at the same moment holds open as well.
+  private var ending: String? {
+    var information = siginfo_t()
+    let state = waitid(P_PID, id_t(process.processIdentifier), &information, WEXITED | WNOWAIT | WNOHANG)
+    if state == 0 {
+      let child = information._sifields._sigchld
+      if child.si_pid == 0 { return nil }
+      return words(of: child.si_status, signal: information.si_code != CLD_EXITED)
+    }
+    // Foundation has heard of it and taken what the system knew.
+    if process.isRunning { return nil }
+    return words(of: process.terminationStatus, signal: process.terminationReason == .uncaughtSignal)
+  }
+
+  private func words(of status: Int32, signal: Bool) -> String {
+    signal ? "was killed by signal \(status)" : "ended with code \(status)"
   }
 
   private func kill() {
