@@ -32,8 +32,16 @@ package protocol Kernel: Sendable {
   var acceptsPitch: Bool { get }
   /// Operands that must be dense all the same.
   var denseOperands: Set<Int> { get }
+  /// Operands over which the first result may be written where it has their type: no element of any result depends on
+  /// an element of theirs but the same one of the first result, and it is written after it is read.
+  var inPlaceOperands: Set<Int> { get }
   /// Bytes that every running thread needs for itself.
   var scratchBytes: Int { get }
+}
+
+extension Kernel {
+  /// None.
+  package var inPlaceOperands: Set<Int> { [] }
 }
 
 /// The kernels of a device.

@@ -5,12 +5,14 @@ package import GraphIR
 /// 1. Ops without a kernel are replaced by what they can be split into, or else by their decompositions, again and
 ///    again (`legalize`).
 /// 2. Each remaining node becomes a step; reshapes and slices become views wherever rows stay rows.
-/// 3. Lifetimes become offsets in one arena, and the result is verified.
+/// 3. Results take the place of operands that are read for the last time, where kernels allow it (`writeInPlace`).
+/// 4. Lifetimes become offsets in one arena, and the result is verified.
 ///
 /// - Throws: `SDError` (incompatible) for an op that has neither a kernel nor a decomposition.
 package func lower(_ graph: Graph, with library: any KernelLibrary) throws(SDError) -> Program {
   var lowering = Lowering(graph: try legalize(graph, library), library: library, source: graph)
   try lowering.run()
+  lowering.program.writeInPlace()
   (lowering.program.arenaBytes, lowering.program.arenaLowerBound) =
     MemoryPlanner().plan(&lowering.program.buffers)
   try ProgramVerifier().verify(lowering.program)

@@ -10,6 +10,8 @@ package struct Program: Sendable {
     package var first: Int
     /// The last step that reads it.
     package var last: Int
+    /// The buffer over which it is written: that one is read for the last time by the step that writes this one.
+    package var replaces: Int?
     /// Place in the arena, given by the memory planner.
     package var offset = 0
   }

@@ -2,8 +2,9 @@ package import GraphIR
 
 /// Checks a program without trusting who made it: the translation validation of lowering and memory planning.
 ///
-/// P1: every buffer lies inside the arena, aligned. P2: no two buffers overlap while both live. P3: every read of a
-/// buffer comes after the step that writes it and within its lifetime. P4: operands stay inside their place.
+/// P1: every buffer lies inside the arena, aligned. P2: no two buffers overlap while both live, but for one that is
+/// written over another by a kernel that can do so. P3: every read of a buffer comes after the step that writes it and
+/// within its lifetime. P4: operands stay inside their place.
 package struct ProgramVerifier: Sendable {
   /// A verifier; it has no settings.
   package init() {}
@@ -31,11 +32,16 @@ package struct ProgramVerifier: Sendable {
       for b in order[(position + 1)...] {
         let right = program.buffers[b]
         if right.offset >= left.offset + left.byteCount { break }
-        if left.first <= right.last, right.first <= left.last {
+        if left.first <= right.last, right.first <= left.last, !isInPlace(program, a, b), !isInPlace(program, b, a) {
           throw fault(program, "P2: buffers \(a) and \(b) overlap while both live")
         }
       }
     }
+  }
+
+  private func isInPlace(_ program: Program, _ old: Int, _ new: Int) -> Bool {
+    program.buffers[new].replaces == old && program.buffers[new].offset == program.buffers[old].offset
+      && program.canReplace(old, by: new)
   }
 
   private func check(

@@ -12,6 +12,7 @@ struct LoweringTests {
       var weightLayouts: [Int: WeightLayout] = [:]
       var acceptsPitch = true
       var denseOperands: Set<Int> = []
+      var inPlaceOperands: Set<Int> = []
       let scratchBytes = 0
     }
 
@@ -173,6 +174,49 @@ struct LoweringTests {
     #expect(program.buffers.map { [$0.first, $0.last] } == [[0, 3], [1, 2], [2, 3]])
     #expect(program.buffers.map(\.byteCount) == [128, 64, 64])
     #expect(program.arenaBytes == 256 && program.arenaLowerBound == 256)
+  }
+
+  /// A result is written over an operand where the kernel can do so and nobody reads that again.
+  @Test func resultsInPlace() throws {
+    func places(
+      _ operands: Set<Int>, _ build: ([Value]) throws(SDError) -> Value
+    ) throws -> (replaces: [Int?], bytes: Int) {
+      let program = try lowered([[4, 16]], with: Library(kernel: .init(inPlaceOperands: operands)), build)
+      let offsets = program.buffers.map(\.offset)
+      for (index, buffer) in program.buffers.enumerated() {
+        #expect(buffer.replaces.map { offsets[$0] == offsets[index] } ?? true)
+      }
+      return (program.buffers.map(\.replaces), program.arenaBytes)
+    }
+    let chain = { (v: [Value]) throws(SDError) in try v[0].applying(Exp()).applying(Exp()).applying(Exp()).silu() }
+    #expect(try places([], chain) == ([nil, nil, nil], 512))
+    #expect(try places([0], chain) == ([nil, 0, 1], 256))
+    #expect(try places([1], chain) == ([nil, nil, nil], 512))
+    // An operand that is read again, or twice, or of which there is more.
+    let sum = { (v: [Value]) throws(SDError) in
+      let (a, b) = (try v[0].applying(Exp()), try v[0].silu())
+      return try a.adding(b).adding(a).silu()
+    }
+    #expect(try places([0], sum) == ([nil, nil, nil, 2], 768))
+    #expect(try places([0, 1], sum) == ([nil, nil, 1, 2], 512))
+    #expect(
+      try places([0, 1]) { (v) throws(SDError) in
+        let a = try v[0].applying(Exp())
+        return try a.adding(a).silu()
+      } == ([nil, nil], 512))
+    #expect(
+      try places([0]) { (v) throws(SDError) in
+        try v[0].applying(Exp()).sliced(0..<2, axis: 0).applying(Exp()).silu()
+      } == ([nil, nil], 384))
+    #expect(
+      try places([0]) { (v) throws(SDError) in
+        try v[0].applying(Exp()).applying(Cast(dtype: .bf16)).applying(Cast(dtype: .f32)).silu()
+      } == ([nil, nil, nil], 384))
+    // Under another shape it is the same memory.
+    #expect(
+      try places([0]) { (v) throws(SDError) in
+        try v[0].applying(Exp()).reshaped([8, 8]).applying(Exp()).silu()
+      } == ([nil, 0], 256))
   }
 
   @Test func work() throws {

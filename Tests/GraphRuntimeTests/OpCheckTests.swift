@@ -11,7 +11,7 @@ import Testing
 
     enum Fault: String, Codable {
       case none, wrongValue, leavesColumn, writesTwice, writesBehind, writesScratch, changesOperand
-      case readsScratch, ignoresPitch, dropsNaN, spreadsNaN, declines
+      case readsScratch, ignoresPitch, dropsNaN, spreadsNaN, readsLate, declines
     }
     var fault = Fault.none
 
@@ -24,7 +24,7 @@ import Testing
     func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
       if fault == .declines { return nil }
       let rows = node.results[0].rows
-      return CPUKernel("copy", parts: rows, scratchBytes: 4, acceptsPitch: true) { tensors in
+      return CPUKernel("copy", parts: rows, scratchBytes: 4, acceptsPitch: true, inPlaceOperands: [0]) { tensors in
         let (x, y) = (tensors.operands[0], tensors.results[0])
         return { row, scratch in
           for column in 0..<x.columns { y[row, column] = x[row, column] }
@@ -40,6 +40,9 @@ import Testing
           case .writesBehind: y[rows - 1, x.columns] = 0
           case .writesScratch: scratch.storeBytes(of: 0, toByteOffset: 4, as: UInt8.self)
           case .changesOperand: x[row, 0] = 2
+          case .readsLate:
+            y[row, 0] = 0
+            y[row, 0] = x[row, 0]
           case .readsScratch: if !first { y[row, 0] = x[row, 0].nextUp }
           case .ignoresPitch: for i in 0..<x.columns { y[row, i] = x[0, row * x.columns + i] }
           case .dropsNaN: for i in 0..<x.columns where x[row, i].isNaN { y[row, i] = 0 }
@@ -87,6 +90,8 @@ import Testing
     expectFault(
       .numerics, .readsScratch,
       "\(kernel): result 0 at [1, 0] is 0.25000003 on 1 thread, 0.25 when its part runs alone")
+    expectFault(
+      .numerics, .readsLate, "\(kernel): result 0 at [0, 0] is 0.0 written over operand 0, 0.25 elsewhere")
     expectFault(.numerics, .dropsNaN, "\(kernel): a NaN in operand 0 vanishes from result 0")
     expectFault(
       .numerics, .spreadsNaN,

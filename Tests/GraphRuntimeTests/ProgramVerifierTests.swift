@@ -48,6 +48,36 @@ struct ProgramVerifierTests {
     try ProgramVerifier().verify(program)
   }
 
+  /// Only a kernel that can do so writes over what it reads.
+  @Test func inPlace() throws {
+    try refuse("P2: buffers 1 and 2 overlap while both live") {
+      $0.buffers[2].replaces = 1
+      $0.buffers[2].offset = $0.buffers[1].offset
+    }
+    func kernel(_ operands: Set<Int>) -> CPUKernel {
+      CPUKernel("any", parts: 1, inPlaceOperands: operands) { _ in { _, _ in } }
+    }
+    var program = try program()
+    program.buffers[2].replaces = 1
+    program.buffers[2].offset = program.buffers[1].offset
+    program.steps[2].kernel = kernel([0])
+    try ProgramVerifier().verify(program)
+    let message = "program 'g': P2: buffers 1 and 2 overlap while both live"
+    let damages: [(inout Program) -> Void] = [
+      { $0.steps[2].kernel = kernel([1]) },
+      { $0.buffers[2].replaces = nil },
+      { $0.buffers[2].replaces = 0 },
+      { $0.buffers[1].last = 3 },
+      { $0.steps[2].operands[1] = $0.steps[2].operands[0] },
+      { $0.steps[2].operands[0].type = TensorType(.bf16, [4, 16]) },
+    ]
+    for damage in damages {
+      var damaged = program
+      damage(&damaged)
+      expectError(.invalid, message) { try ProgramVerifier().verify(damaged) }
+    }
+  }
+
   @Test func lifetimes() throws {
     try refuse("P3: step 1 'add' uses buffer 0 outside its lifetime") { $0.buffers[0].last = 0 }
     try refuse("P3: step 0 'exp' uses buffer 0 outside its lifetime") { $0.buffers[0].first = 1 }

@@ -93,6 +93,12 @@ public struct FusedConv: FusedOp {
   /// The first operand of an epilogue.
   package var epilogueOperands: Int { 2 * sources.count + 3 * sources.count { $0.normalize != nil } }
 
+  /// The operands that are added element by element.
+  package var residualOperands: Set<Int> {
+    let kinds = epilogues.filter(\.hasOperand)
+    return Set(kinds.indices.filter { kinds[$0] == .residual }.map { epilogueOperands + $0 })
+  }
+
   /// Checks sources and epilogues in order.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
     try expect(operands, count: epilogueOperands + epilogues.count(where: \.hasOperand))

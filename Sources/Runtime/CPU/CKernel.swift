@@ -14,7 +14,7 @@ struct CKernel<Arguments: BitwiseCopyable>: Sendable {
   /// The kernel for a node; `arguments` is called with placeholder addresses first, because parts and scratch follow
   /// from shapes alone, and with the real ones when the program is prepared.
   func kernel(
-    _ node: KernelSignature, on cpu: CPU, denseOperands: Set<Int> = [],
+    _ node: KernelSignature, on cpu: CPU, denseOperands: Set<Int> = [], inPlaceOperands: Set<Int> = [],
     arguments: @escaping @Sendable (KernelTensors) -> Arguments
   ) -> CPUKernel {
     var shapes = arguments(node.placeholders)
@@ -22,7 +22,7 @@ struct CKernel<Arguments: BitwiseCopyable>: Sendable {
     let scratchBytes = scratch(&shapes)
     return CPUKernel(
       "\(name).\(cpu.level.rawValue)", parts: count, scratchBytes: scratchBytes, denseOperands: denseOperands,
-      weightLayouts: [:]
+      inPlaceOperands: inPlaceOperands, weightLayouts: [:]
     ) { tensors in
       let call = Call(arguments: arguments(tensors), function: function(cpu.kernels.pointee), parts: count)
       return { part, scratch in call.run(part, scratch) }

@@ -4,9 +4,9 @@ public import GraphIR
 /// The tensors of one kernel call.
 public struct KernelTensors: Sendable {
   /// What it reads, in the order of the op's operands.
-  public let operands: [TensorView]
+  public internal(set) var operands: [TensorView]
   /// What it writes.
-  public let results: [TensorView]
+  public internal(set) var results: [TensorView]
 }
 
 /// A CPU kernel for one node, made from its types; the addresses come later.
@@ -27,30 +27,36 @@ public struct CPUKernel: Kernel {
   /// Whether operands may have gaps between their rows (`TensorView.pitch`).
   public let acceptsPitch: Bool
   package let denseOperands: Set<Int>
+  package let inPlaceOperands: Set<Int>
   package let weightLayouts: [Int: WeightLayout]
   package let bind: @Sendable (KernelTensors) throws(SDError) -> Body
 
   /// A kernel whose body is a Swift closure; for ops from outside, too.
   ///
   /// - Parameters:
+  ///   - inPlaceOperands: operands over which the first result may be written where it has their type: no element of any
+  ///     result depends on an element of theirs but the same one of the first result, and it is written after it is read.
   ///   - bind: called once with the addresses; returns what computes one part.
   public init(
     _ name: String, parts: Int, scratchBytes: Int = 0, acceptsPitch: Bool = false,
-    bind: @escaping @Sendable (KernelTensors) throws(SDError) -> Body
+    inPlaceOperands: Set<Int> = [], bind: @escaping @Sendable (KernelTensors) throws(SDError) -> Body
   ) {
     self.init(
-      name, parts: parts, scratchBytes: scratchBytes, acceptsPitch: acceptsPitch, weightLayouts: [:], bind: bind)
+      name, parts: parts, scratchBytes: scratchBytes, acceptsPitch: acceptsPitch,
+      inPlaceOperands: inPlaceOperands, weightLayouts: [:], bind: bind)
   }
 
   init(
     _ name: String, parts: Int, scratchBytes: Int = 0, acceptsPitch: Bool = true, denseOperands: Set<Int> = [],
-    weightLayouts: [Int: WeightLayout], bind: @escaping @Sendable (KernelTensors) throws(SDError) -> Body
+    inPlaceOperands: Set<Int> = [], weightLayouts: [Int: WeightLayout],
+    bind: @escaping @Sendable (KernelTensors) throws(SDError) -> Body
   ) {
     self.name = name
     self.parts = parts
     self.scratchBytes = scratchBytes
     self.acceptsPitch = acceptsPitch
     self.denseOperands = denseOperands
+    self.inPlaceOperands = inPlaceOperands
     self.weightLayouts = weightLayouts
     self.bind = bind
   }

@@ -81,16 +81,18 @@ package struct CUDAKernel: Kernel {
   package let weightLayouts: [Int: WeightLayout]
   package let acceptsPitch = true
   package let denseOperands: Set<Int>
+  package let inPlaceOperands: Set<Int>
   package let scratchBytes: Int
   /// The launches, in order.
   package let calls: @Sendable (CUDATensors) -> [CUDACall]
 
   init(
-    _ name: String, weightLayouts: [Int: WeightLayout] = [:], denseOperands: Set<Int> = [], scratchBytes: Int = 0,
+    _ name: String, weightLayouts: [Int: WeightLayout] = [:], denseOperands: Set<Int> = [],
+    inPlaceOperands: Set<Int> = [], scratchBytes: Int = 0,
     calls: @escaping @Sendable (CUDATensors) -> [CUDACall]
   ) {
     (self.name, self.weightLayouts, self.denseOperands) = (name, weightLayouts, denseOperands)
-    (self.scratchBytes, self.calls) = (scratchBytes, calls)
+    (self.inPlaceOperands, self.scratchBytes, self.calls) = (inPlaceOperands, scratchBytes, calls)
   }
 
   /// Blocks that may count parts.

@@ -74,6 +74,25 @@ struct KernelTrial {
     }
   }
 
+  /// Runs all parts with the first result written over an operand and compares with what `runParts` returned.
+  ///
+  /// - Throws: `SDError` (numerics) for other bits, (device) for writes where nothing is to be written.
+  func run(over index: Int) throws(SDError) {
+    let both = GuardedTensor(operands[index].tensor)
+    var tensors = KernelTensors(operands: operands.map(\.view), results: outputs.map(\.view))
+    (tensors.operands[index], tensors.results[0]) = (both.view, both.view)
+    let body = try kernel.bind(tensors)
+    let scratch = GuardedMemory(byteCount: kernel.scratchBytes, GuardedMemory.nan)
+    for part in 0..<kernel.parts { body(part, scratch.base) }
+    let what = "its result written over operand \(index)"
+    try checkMemory([scratch], what)
+    guard both.isIntact else { throw fault("\(what) goes beyond it") }
+    guard let element = both.firstDifference(from: results[0]) else { return }
+    let (given, alone) = (both.tensor.values[element], results[0].tensor.values[element])
+    throw SDError(
+      .numerics, "\(subject): \(place(element, 0)) is \(given) written over operand \(index), \(alone) elsewhere")
+  }
+
   private func checkMemory(_ scratch: [GuardedMemory], _ who: String) throws(SDError) {
     for (number, output) in outputs.enumerated() where !output.isIntact {
       throw fault("\(who) writes outside of result \(number)")

@@ -29,6 +29,9 @@ extension OpCheck {
         }
       }
       for count in threads { try trial.run(threads: count) }
+      for index in kernel.inPlaceOperands.sorted() where gap == 0 && operands[index].type == meaning.types[0] {
+        try trial.run(over: index)
+      }
     }
     for poisoned in poisoned { try checkNaN(poisoned, kernel, subject) }
   }

@@ -17,7 +17,7 @@ extension FusedConv: CPULowerable {
     return CPUKernel(
       "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
       scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
-      denseOperands: Set(normalizationOperands.compactMap(\.self)),
+      denseOperands: Set(normalizationOperands.compactMap(\.self)), inPlaceOperands: residualOperands,
       weightLayouts: Dictionary(uniqueKeysWithValues: layouts)
     ) { tensors in
       let arguments = ConvArguments(self, tensors)

@@ -28,7 +28,7 @@ extension Normalize: CPULowerable {
     return CKernel<ck_normalize>(
       name: "normalize", function: { $0.normalize }, parts: { ck_normalize_parts($0) },
       scratch: { ck_normalize_scratch($0) }
-    ).kernel(node, on: cpu, denseOperands: [1]) { tensors in
+    ).kernel(node, on: cpu, denseOperands: [1], inPlaceOperands: [0]) { tensors in
       let y = tensors.results[0]
       var arguments = ck_normalize(self, tensors.operands[0], tensors.operands[1...])
       (arguments.y, arguments.y_dtype, arguments.y_pitch) = (y.base, y.type.dtype.ck, y.pitch)

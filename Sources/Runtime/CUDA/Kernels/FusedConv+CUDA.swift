@@ -18,7 +18,7 @@ extension FusedConv: CUDALowerable {
     let moved = weights.filter { node.operands[$0].rank == 4 && !node.isWeight[$0] }
     let movedBytes = moved.map { MemoryPlanner.aligned(node.operands[$0].byteCount) }
     return CUDAKernel(
-      plan.name, weightLayouts: Dictionary(uniqueKeysWithValues: layouts),
+      plan.name, weightLayouts: Dictionary(uniqueKeysWithValues: layouts), inPlaceOperands: residualOperands,
       scratchBytes: plan.scratchBytes + movedBytes.reduce(0, +)
     ) { tensors in
       // Weights that are known at run time only are brought into order first.

@@ -27,7 +27,8 @@ extension Normalize: CUDALowerable {
     let blockGroups = wanted ?? groups
     let sharedBytes = 2 * blockGroups * width * 4
     guard node.isFloat, sharedBytes <= 48 << 10 else { return nil }
-    return CUDAKernel("normalize", denseOperands: [1]) { [groups, eps, activation, first] tensors in
+    return CUDAKernel("normalize", denseOperands: [1], inPlaceOperands: [0]) {
+      [groups, eps, activation, first] tensors in
       let (x, statistics, y) = (tensors.operands[0], tensors.operands[1], tensors.results[0])
       if y.type.count == 0 { return [] }
       let (samples, rows) = (x.type.shape[0], ChannelStatistics.pixels(x.type))
