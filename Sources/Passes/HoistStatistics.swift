@@ -27,6 +27,8 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
     .joined(separator: "; ")
   }
 
+  private static func isProduct(_ op: any Op) -> Bool { op is FusedConv || op is MatMul || op is Conv2D }
+
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
   /// Nothing is known.
@@ -39,7 +41,7 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
       let own = zip(graph.nodes, graph.rates()).filter { $1 > .constant && !$0.operands.isEmpty }.map(\.0)
       return Work(
         rate: rate.rawValue, nodes: own.count,
-        products: own.count { $0.op is FusedConv || $0.op is MatMul || $0.op is Conv2D },
+        products: own.reduce(0) { $0 + ($1.op is FusedFeedForward ? 2 : HoistStatistics.isProduct($1.op) ? 1 : 0) },
         flops: own.reduce(0) { saturatingSum($0, graph.flops(of: $1)) })
     }
   }

@@ -51,7 +51,8 @@ import Testing
     // Three in each of 16 transformer blocks and one before it: all that no activation follows.
     #expect(step.opCounts()["sd.normalize"] == 16)
     #expect(step.normsWithoutAffine == [48, 16] && step.opCounts()["sd.layer_norm"] == 48)
-    #expect(step.nodes.compactMap { $0.op as? FusedConv }.count { $0.epilogues.contains(.gate(.gelu)) } == 16)
+    let feedForwards = step.nodes.compactMap { $0.op as? FusedFeedForward }
+    #expect(feedForwards.count { $0.hidden.epilogues.contains(.gate(.gelu)) } == 16)
     // All keys and values are one product; so are all projections of the time embedding, behind its two layers.
     #expect(prompt.opCounts()["sd.fused_conv"] == 1 && prompt.outputs.count == 1)
     #expect(schedule.opCounts()["sd.fused_conv"] == 3 && schedule.outputs.count == 1)

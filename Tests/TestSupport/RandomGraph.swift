@@ -215,6 +215,20 @@ package struct RandomGraph {
           activation: activation)
       },
       Recipe(FusedConv.self) { (g) throws(SDError) in try g.fusedConv() },
+      Recipe(FusedFeedForward.self) { (g) throws(SDError) in
+        let x = try g.value(rank: 1...4)
+        let (hidden, columns) = (g.number(1...3), g.number(1...3))
+        let op = FusedFeedForward(
+          hidden: FusedConv(
+            sources: [.init()], epilogues: [.bias, .gate(g.element(Activation.allCases))], dtype: g.dtype()),
+          output: FusedConv(sources: [.init()], epilogues: [.residual], dtype: g.dtype()))
+        return try g.builder.add(
+          op,
+          [
+            x, g.value([2 * hidden, x.type.lastDimension]), g.value([2 * hidden]), g.value([columns, hidden]),
+            g.value(x.shape.dropLast() + [columns]),
+          ])
+      },
     ]
   }
 

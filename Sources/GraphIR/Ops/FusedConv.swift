@@ -93,6 +93,9 @@ public struct FusedConv: FusedOp {
   /// The first operand of an epilogue.
   package var epilogueOperands: Int { 2 * sources.count + 3 * sources.count { $0.normalize != nil } }
 
+  /// How many operands it takes.
+  package var operandCount: Int { epilogueOperands + epilogues.count(where: \.hasOperand) }
+
   /// The operands that are added element by element.
   package var residualOperands: Set<Int> {
     let kinds = epilogues.filter(\.hasOperand)
@@ -101,7 +104,7 @@ public struct FusedConv: FusedOp {
 
   /// Checks sources and epilogues in order.
   public func types(of operands: [TensorType]) throws(SDError) -> [TensorType] {
-    try expect(operands, count: epilogueOperands + epilogues.count(where: \.hasOperand))
+    try expect(operands, count: operandCount)
     guard !sources.isEmpty, dtype.isFloat else { throw reject("needs a source and a floating-point result") }
     var result = try shape(of: sources[0], operands[0], operands[1])
     for (index, source) in sources.enumerated().dropFirst() {

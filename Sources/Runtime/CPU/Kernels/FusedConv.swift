@@ -35,10 +35,10 @@ extension FusedConv: CPULowerable {
     return shapes.blockings(inPairs: inPairs, on: cpu)
   }
 
-  private var weightLayout: WeightLayout { epilogues.contains(.gate(.gelu)) ? .panel32Gated : .panel32 }
+  var weightLayout: WeightLayout { epilogues.contains(.gate(.gelu)) ? .panel32Gated : .panel32 }
 
   /// Whether a kernel for a call multiplies pairs of bf16; nil when there is none.
-  private func multipliesPairs(_ node: KernelSignature, on cpu: CPU) -> Bool? {
+  func multipliesPairs(_ node: KernelSignature, on cpu: CPU) -> Bool? {
     let gates = epilogues.filter { if case .gate = $0 { true } else { false } }
     let weights = sources.indices.map { 2 * $0 + 1 }
     guard node.isFloat, weights.allSatisfy({ node.isWeight[$0] }), gates.isEmpty || gates == [.gate(.gelu)]
@@ -115,6 +115,9 @@ final class ConvArguments: @unchecked Sendable {
     }
     conv.initialize(to: shape)
   }
+
+  /// Lets the first source read another image, of the same shape.
+  func read(_ image: UnsafeRawPointer) { sources[0].x = image }
 
   deinit {
     conv.deallocate()
