@@ -26,6 +26,27 @@ package enum Debug {
     return (caches ?? variable("HOME").map { $0 + "/.cache" }).map { $0 + "/swift-diffusion-graph" }
   }()
 
+  /// Refuses values of the variables that would be ignored.
+  ///
+  /// - Throws: `SDError` (usage) that names the variable.
+  package static func check() throws(SDError) {
+    let known = [
+      ("SD_DEBUG", "0, 1, 2, 3 or 4", (0...4).map(String.init)), ("SD_CHECK_NAN", "0 or 1", ["0", "1"]),
+      ("SD_VERIFY", "0 or 1", ["0", "1"]),
+    ]
+    for (name, words, values) in known {
+      if let value = variable(name), !values.contains(value) { throw refusal(name, value, "must be \(words)") }
+    }
+    if let value = variable("SD_MEMORY"), availableMemory ?? -1 < 0 {
+      throw refusal("SD_MEMORY", value, "must be a number of bytes")
+    }
+    _ = try cpu()
+  }
+
+  private static func refusal(_ name: String, _ value: String, _ rule: String) -> SDError {
+    SDError(.usage, "\(name) is '\(value)', it \(rule)")
+  }
+
   /// The processor level that `SD_CPU` forces, or the best there is.
   ///
   /// - Throws: `SDError` (usage) for a level that is unknown or that this processor does not have.
@@ -33,7 +54,7 @@ package enum Debug {
     guard let name = variable("SD_CPU") else { return .best }
     guard let level = CPU.Level(rawValue: name) else {
       let known = CPU.Level.allCases.map(\.rawValue).joined(separator: ", ")
-      throw SDError(.usage, "SD_CPU is '\(name)', it must be one of \(known)")
+      throw refusal("SD_CPU", name, "must be one of \(known)")
     }
     return try CPU(level)
   }

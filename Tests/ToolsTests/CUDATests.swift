@@ -252,7 +252,9 @@ import Testing
         environment: environment(folder))
       #expect(compiled.status == 0, "\(compiled.errors)")
       let inspected = try ToolProcess.run("sd-run", plan, "--inspect", "--device", "cpu")
-      for line in ["precision    fp16, autoencoder bf16", "packed for   cuda", "section      KTOC"] {
+      for line in [
+        "precision    fp16, autoencoder bf16", "packed for   cuda", "kernels for  sm_90", "section      KTOC",
+      ] {
         #expect(inspected.output.contains("\n\(line)"), "\(inspected.output)")
       }
       // The kernels of the plan are used: there is no compiler now.

@@ -35,6 +35,17 @@ struct OutputFileTests {
       "cannot write /dev/full: it is a device, pipe or socket")
   }
 
+  /// Only PNG is written.
+  @Test(arguments: ["jpg", "JPEG", "webp"]) func otherKindsOfPictures(ending: String) throws {
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        "sd-run", [plan, "--prompt", "x", "-o", "\(folder)/a.\(ending)"], 2,
+        "pictures are PNG files, '\(folder)/a.\(ending)' is the name of another kind\n"
+          + "  Let it end in .png.")
+      #expect(entries(of: folder).isEmpty)
+    }
+  }
+
   @Test func oneFileTwice() throws {
     let hint = "\n  Every file that is read or written must be one of its own."
     try expectRefusal("sd-run", [plan, "--prompt", "x", "-o", plan], 2, "'\(plan)' is named twice\(hint)")

@@ -162,6 +162,15 @@ struct UsageTests {
       "sd-run", [MicroModel.sd15.plan(), "--inspect"], 2,
       "SD_CPU is 'fast', it must be one of generic, avx2, avx512, amx",
       environment: ["SD_CPU": "fast"])
+    for (name, value, rule) in [
+      ("SD_DEBUG", "on", "0, 1, 2, 3 or 4"), ("SD_CHECK_NAN", "yes", "0 or 1"), ("SD_VERIFY", "2", "0 or 1"),
+      ("SD_MEMORY", "2GiB", "a number of bytes"), ("SD_MEMORY", "-1", "a number of bytes"),
+    ] {
+      for tool in ["sd-run", "sd-bench"] {
+        try expectRefusal(
+          tool, [MicroModel.sd15.plan()], 2, "\(name) is '\(value)', it must be \(rule)", environment: [name: value])
+      }
+    }
   }
 
   /// However long a name is, a message is at most 3,000 characters.

@@ -21,6 +21,7 @@ public enum Tool {
   package static func run<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> Int32 {
     do {
       var parsed = try command.parseAsRoot(withEmptyValues(arguments))
+      try Debug.check()
       try parsed.run()
       guard fflush(nil) == 0 else { throw SDError(.resources, "cannot write the results to standard output") }
       return 0

@@ -20,6 +20,10 @@ extension CompiledModel {
       "passes       "
         + info.passes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
     ]
+    if let families = try? kernels?.architectures() {
+      let names = families.map(\.name).joined(separator: ", ")
+      lines.append("kernels for  \(names.isEmpty ? "no GPU: another version compiled them" : names)")
+    }
     if let tuning {
       lines.append(
         "tuned for    \(tuning.place): \(tuning.count) convolutions are cut otherwise than predicted")

@@ -40,6 +40,8 @@ public final class CompiledModel {
   package let table: WeightTable
   /// What was measured where the plan was made, if anything; used where there are the same kernels.
   package let tuning: Tuning?
+  /// The kernels for GPUs that it brings, if it was made for such.
+  let kernels: StoredKernels?
   package let device: any Device
   /// `cpu`, `cuda:0` or `reference`.
   public var deviceName: String { device.name }
@@ -71,7 +73,7 @@ public final class CompiledModel {
     var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
     if case .cpu(let tuning) = tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
-    let kernels = try CompiledModel.kernels(file)
+    kernels = try CompiledModel.kernels(file)
     device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, tuning)
     profile = options.profiled ? Profile() : nil
     Debug.log(

@@ -21,10 +21,16 @@ package struct PictureFiles: Sendable {
 
   private func preview(_ index: Int) -> String { inserted((count == 1 ? "" : "-\(index)") + ".preview") }
 
-  /// Refuses a folder that is missing or cannot be written, before anything is computed.
+  /// Refuses the name of another kind of picture and a folder that is missing or cannot be written, before anything is
+  /// computed.
   ///
-  /// - Throws: `SDError` (resources).
+  /// - Throws: `SDError` (usage, resources).
   package func checkWritable() throws(SDError) {
+    let others = [".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"]
+    if others.contains(where: path.lowercased().hasSuffix) {
+      throw SDError(
+        .usage, "pictures are PNG files, '\(path)' is the name of another kind", hint: "Let it end in .png.")
+    }
     for index in 0..<max(1, min(count, 16)) { try AtomicFile.checkWritable(self[index]) }
   }
 

@@ -29,7 +29,7 @@ package struct StoredKernels: Sendable {
       }
       cubins.withLock {
         $0[part] = cubin
-        progress(Double($0.count) / Double(sources.count))
+        if case .success = cubin { progress(Double($0.count) / Double(sources.count)) }
       }
     }
     for (index, source) in sources.enumerated() {
@@ -54,6 +54,24 @@ package struct StoredKernels: Sendable {
       }
       entries.append(Entry(source: source, offset: offset, length: length))
     }
+  }
+
+  /// The families of GPUs for which all kernels of this version are there.
+  ///
+  /// - Throws: `SDError` (resources) when digests cannot be computed.
+  package func architectures() throws(SDError) -> [CUDAArchitecture] {
+    var whole: [CUDAArchitecture] = []
+    for family in CUDAArchitecture.allCases {
+      var count = 0
+      for unit in CUDAUnit.allCases where try has(unit.source(for: family)) { count += 1 }
+      if count == CUDAUnit.allCases.count { whole.append(family) }
+    }
+    return whole
+  }
+
+  private func has(_ source: CUDASource) throws(SDError) -> Bool {
+    let digest = try source.digest().description
+    return entries.contains { $0.source == digest }
   }
 
   /// As it is stored: canonical JSON.
