@@ -79,6 +79,32 @@ import Testing
     for executable in [first, second] { try executable.run() }
   }
 
+  /// Steps are run several times to be timed, but not those that are written over what they read.
+  @Test(.fakeGPU) func profiledRuns() throws {
+    let device = try CUDADevice(FakeCUDA().context(), cache: .fake)
+    let (builder, type) = (GraphBuilder(name: "g"), TensorType(.f32, [2, 8]))
+    let x = try builder.input("x", type)
+    let weight = try builder.parameter("w", [8, 8])
+    let sum = try builder.add(
+      FusedConv(sources: [.init()], epilogues: [.residual]), [x.applying(Exp()), weight, x.silu()])
+    try builder.output("out", sum.silu())
+    let program = try lower(builder.graph, with: device.library)
+    #expect(program.buffers.compactMap(\.replaces).count == 1)
+    let weights = OneWeight(try TensorStorage(TensorType(.f32, [8, 8])))
+    weights.tensor.write((0..<64).map { Float($0) / 64 })
+    var results: [[Float]] = []
+    for profile in [nil, Profile()] {
+      let bindings = ["x": try device.tensor(type), "out": try device.tensor(type)]
+      try bindings["x"]?.write((0..<16).map { Float($0) / 16 })
+      let executable = try device.prepare(
+        program, weights: weights, arena: device.allocate(program.arenaBytes), bindings: bindings, profile: profile)
+      try executable.run()
+      try results.append(#require(bindings["out"]).read())
+      if let profile { #expect(profile.events.count == 4) }
+    }
+    #expect(results[0] == results[1] && results[0].allSatisfy { $0 > 0 })
+  }
+
   private final class NoWeights: WeightSource {
     func bytes(of weight: Program.Weight) throws(SDError) -> UnsafeRawPointer {
       throw SDError(.invalid, "there are no weights")
@@ -86,7 +112,7 @@ import Testing
   }
 
   private final class OneWeight: WeightSource {
-    private let tensor: TensorStorage
+    let tensor: TensorStorage
 
     init(_ tensor: TensorStorage) { self.tensor = tensor }
 
