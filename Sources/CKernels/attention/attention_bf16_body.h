@@ -4,7 +4,8 @@
 // are the 32 columns of a block. Scores^T [keys][32] = K Q^T takes rows of K as they are; maxima and sums then
 // run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
 // O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
-// before results are scaled down. While one tile of queries is multiplied, the one before is softened.
+// before results are scaled down. While one tile of queries is multiplied, another one is softened: the one before by
+// its scores' products, the next one by its results'.
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
 
@@ -16,7 +17,7 @@ struct head {
   struct ck_attention_bf16_plan plan;
   long count;                       // queries
   long query_row, key_row, column;  // where they begin: row of q and o, row of k and v, column of all
-  uint16_t *k, *v, *p;
+  uint16_t *k, *v;
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
 };
@@ -34,6 +35,7 @@ struct pending {
   const struct head *h;
   struct tile tile;
   const float *scores;
+  uint16_t *p;       // its probabilities, in pairs
   long next, count;  // keys, even and rounded up to 32; those from `present` on do not exist
   long present;
   bool odd;          // whether some scores are infinite or not a number, or too large for the quick way
@@ -91,20 +93,22 @@ CK_INLINE void finish_rows(struct pending *s, long rows) {
       }
       if (s->next + 1 >= s->present) p = _mm512_maskz_mov_epi16(s->next < s->present ? 0x55555555 : 0, p);
       s->total[i] = (vf)_mm512_dpbf16_ps((__m512)s->total[i], (__m512bh)p, ones);
-      _mm512_storeu_si512(s->h->p + s->next * 32 + i * 32, p);
+      _mm512_storeu_si512(s->p + s->next * 32 + i * 32, p);
     }
 }
 
-/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2].
+/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened.
 CK_INLINE void product(
   float *c, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
-  struct pending *pending)
+  struct pending *pending, long softened)
 {
   const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run};
+  const long share = ck_ceil_div(softened, ck_ceil_div(rows, 32));
   for (long r = 0; r < rows; r += 32) {
     const struct ck_block b = {
       .lines = &line, .count = 1, .start = {r, r + 16}, .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
       .tiles = rows - r > 16 ? 2 : 1, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
+      .finish = share,
     };
     multiply(&b, pending);
   }
@@ -203,16 +207,15 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
   return small;
 }
 
-/// The rest of a tile's softening, and its results.
-static void finish(struct pending *s) {
+/// The rest of a tile's softening, and its results, while the next tile is softened.
+static void finish(struct pending *s, struct pending *next) {
   if (s->count == 0) return;
   const struct head *h = s->h;
   finish_rows(s, s->count);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
-  struct pending none = {0};
-  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero.
-  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), h->p, s->count, s->tile.started, &none);
-  s->count = 0;
+  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero. The other half of the next
+  // tile's scores is softened by the products that make scores.
+  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), s->p, s->count, s->tile.started, next, next->count / 2);
 }
 
 /// Rows of o from the part's query `query` on = o [depth][32] / sum.
@@ -246,8 +249,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.query_row = sample * a->queries + first;
   h.key_row = sample * a->keys;
   h.column = part / h.plan.blocks % a->heads * a->d;
-  h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.p = (uint16_t *)(memory + at.p);
-  float *scores = (float *)(memory + at.scores);
+  h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v);
 
   begin_blocks();
   const long last = a->causal ? ck_min_long(a->keys, first + h.count) : a->keys;
@@ -267,18 +269,22 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
         .started = key > 0,
       };
       if (key == 0) pack_queries(&h, t.q, query);
-      float *s = scores + query / 32 % 2 * h.plan.keys * 32;
-      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, ck_round_up(a->d, RUN), false, &pending);
-      finish(&pending);
+      const long place = query / 32 % 2 * h.plan.keys * 32;
+      float *s = (float *)(memory + at.scores) + place;
+      const long rest = pending.count - pending.next;
+      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, ck_round_up(a->d, RUN), false, &pending, rest);
       if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
       const bool small = follow_maximum(&h, &t, s, n);
-      pending = (struct pending){
-        .h = &h, .tile = t, .scores = s, .count = ck_round_up(n, 32), .present = n,
+      struct pending next = {
+        .h = &h, .tile = t, .scores = s, .p = (uint16_t *)(memory + at.p) + place, .count = ck_round_up(n, 32), .present = n,
         .odd = !small || h.odd_queries || h.odd_keys,
         .shift = {CK_BIASED - vload(t.largest), CK_BIASED - vload(t.largest + VL)},
       };
+      finish(&pending, &next);
+      pending = next;
     }
-    finish(&pending);
+    struct pending none = {0};
+    finish(&pending, &none);
   }
   for (long query = 0; query < h.count; query += 32) {
     const struct tile t = {

@@ -41,7 +41,7 @@ struct ck_attention_bf16_layout {
   size_t k;       // bf16 [keys][row]
   size_t v;       // bf16 [depth][column]: values transposed
   size_t scores;  // f32 [2][keys][32]: of one tile of queries, and of the one before
-  size_t p;       // bf16 [keys / 2][32][2]: probabilities in pairs
+  size_t p;       // bf16 [2][keys / 2][32][2]: their probabilities in pairs
   size_t largest, sum;  // f32 [block]
   size_t bytes;
 };
@@ -54,7 +54,7 @@ static inline struct ck_attention_bf16_layout ck_attention_bf16_layout(const str
   l.k = at, at += (size_t)(p->keys * p->row) * 2;
   l.v = at, at += (size_t)(p->depth * p->column) * 2;
   l.scores = at, at += (size_t)(2 * p->keys * 32) * 4;
-  l.p = at, at += (size_t)(p->keys * 32) * 2;
+  l.p = at, at += (size_t)(2 * p->keys * 32) * 2;
   l.largest = at, at += (size_t)p->block * 4;
   l.sum = at, at += (size_t)p->block * 4;
   l.bytes = at;

@@ -304,6 +304,7 @@ static void multiply_strip(struct work *w, long first_panel, long panels, float 
         .index = i,
         .blocks = w->block_count,
         .ahead = p + 1 < panels,
+        .finish = CK_BLOCK,
       };
       multiply(&b, &pending);
       finish_rows(&pending, CK_BLOCK);

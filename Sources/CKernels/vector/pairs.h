@@ -26,6 +26,7 @@ struct ck_block {
   long index, blocks;  // which of the blocks that share the panel
   bool ahead;         // whether the next panel will be wanted
   bool adds;          // to the sums that are there
+  long finish;        // how many rows of what is pending may be finished meanwhile
 };
 
 /// A block that is computed but not stored.

@@ -32,7 +32,7 @@ CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending,
   }
   long steps = 0;
   for (long i = 0; i < b->count; i++) steps += b->lines[i].run / 32;
-  const long rows = ck_ceil_div(32, steps);  // to finish in each step
+  const long rows = ck_ceil_div(b->finish, steps);  // to finish in each step
   const long fetched = ck_ceil_div(32, b->blocks);  // lines of the next panel, of the 32 of each step
   for (long i = 0; i < b->count; i++) {
     const struct ck_kernel_line *line = b->lines + i;
