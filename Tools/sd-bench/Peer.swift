@@ -114,7 +114,12 @@ final class Peer {
   /// Why it has closed its output: how it ended, and its last words.
   private func death() -> SDError {
     let end = Profile.now() + 5
-    while ending == nil || !errors.isClosed, Profile.now() < end { receive(milliseconds: 20) }
+    // Once known it is kept: between the system and Foundation there is a moment in which neither knows.
+    var ending = ending
+    while ending == nil || !errors.isClosed, Profile.now() < end {
+      receive(milliseconds: 20)
+      ending = ending ?? self.ending
+    }
     let lines = String(decoding: errors.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
     let words = lines.last { !$0.allSatisfy(\.isWhitespace) }.map { ": \($0.prefix(200))" } ?? ""
     return SDError(.device, "it \(ending ?? "closed its output")\(words)")
