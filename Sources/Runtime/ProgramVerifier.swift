@@ -26,7 +26,10 @@ package struct ProgramVerifier: Sendable {
   }
 
   private func checkOverlaps(_ program: Program) throws(SDError) {
-    let order = program.buffers.indices.sorted { program.buffers[$0].offset < program.buffers[$1].offset }
+    // What has no bytes overlaps nothing.
+    let order = program.buffers.indices.filter { program.buffers[$0].byteCount > 0 }.sorted {
+      program.buffers[$0].offset < program.buffers[$1].offset
+    }
     for (position, a) in order.enumerated() {
       let left = program.buffers[a]
       for b in order[(position + 1)...] {

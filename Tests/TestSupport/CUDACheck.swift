@@ -2,7 +2,7 @@ package import GraphIR
 package import GraphRuntime
 
 /// Compares the kernels of GPUs (`TestGPU`) with the meaning of an op: on dense operands, on views in pieces of 16 bytes and
-/// on views of any alignment.
+/// on views of any alignment; and with the result written over an operand where the kernel can do so.
 package struct CUDACheck {
   /// The operation.
   package let op: any Op
@@ -30,6 +30,7 @@ package struct CUDACheck {
         var device = device
         device.gpu.cuts = cuts
         for gap in gaps { kernels.formUnion(try run(operands, gap: gap, on: device)) }
+        try run(operands, gap: 0, copied: true, on: device)
       }
     }
     return kernels
@@ -39,7 +40,10 @@ package struct CUDACheck {
     "[\(type(of: op).id)] (\(types.map(\.description).joined(separator: ", ")))"
   }
 
-  private func run(_ types: [TensorType], gap: Int, on device: CUDADevice) throws -> Set<String> {
+  /// - Parameter copied: whether operands and results are buffers of the arena, so that one can replace another; nothing is
+  ///   run where none does.
+  @discardableResult
+  private func run(_ types: [TensorType], gap: Int, copied: Bool = false, on device: CUDADevice) throws -> Set<String> {
     let builder = GraphBuilder(name: "check")
     var (values, inputs, parameters): ([Value], [String: Tensor], [String: Tensor]) = ([], [:], [:])
     for (index, type) in types.enumerated() {
@@ -55,12 +59,15 @@ package struct CUDACheck {
       } else {
         inputs["\(index)"] = tensor
         let value = try builder.input("\(index)", wide)
-        values.append(try isView ? value.sliced(gap..<gap + type.lastDimension) : value)
+        let view = try isView ? value.sliced(gap..<gap + type.lastDimension) : value
+        values.append(try copied && type.dtype.isFloat ? view.applying(Cast(dtype: type.dtype)) : view)
       }
     }
     for (index, result) in try builder.results(of: op, values).enumerated() {
-      try builder.output("out\(index)", result)
+      try builder.output("out\(index)", copied ? result.applying(Cast(dtype: result.type.dtype)) : result)
     }
+    let program = try lower(builder.graph, with: device.library)
+    if copied, program.buffers.allSatisfy({ $0.replaces == nil }) { return [] }
     let known = parameters
     let expected = try Interpreter().run(builder.graph, inputs: inputs) { known[$0.name] ?? Tensor($0.type, []) }
     let given = try TestSupport.run(
@@ -71,10 +78,12 @@ package struct CUDACheck {
     for (name, wanted) in expected {
       let error = nmse(given[name]?.values ?? [], wanted.values)
       guard given[name]?.values.count == wanted.values.count, error <= tolerance[wanted.type.dtype] ?? 0 else {
-        throw SDError(.numerics, "\(self.name(types)), gap \(gap), \(device.gpu.architecture): NMSE \(error)")
+        throw SDError(
+          .numerics,
+          "\(self.name(types)), gap \(gap)\(copied ? ", in place" : ""), \(device.gpu.architecture): NMSE \(error)")
       }
     }
-    return Set(try lower(builder.graph, with: device.library).steps.map(\.kernel.name))
+    return Set(program.steps.map(\.kernel.name))
   }
 }
 

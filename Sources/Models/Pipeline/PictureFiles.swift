@@ -26,7 +26,7 @@ package struct PictureFiles: Sendable {
   ///
   /// - Throws: `SDError` (usage, resources).
   package func checkWritable() throws(SDError) {
-    let others = [".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"]
+    let others = [".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl"]
     if others.contains(where: path.lowercased().hasSuffix) {
       throw SDError(
         .usage, "pictures are PNG files, '\(path)' is the name of another kind", hint: "Let it end in .png.")

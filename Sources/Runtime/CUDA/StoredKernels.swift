@@ -63,15 +63,15 @@ package struct StoredKernels: Sendable {
     var whole: [CUDAArchitecture] = []
     for family in CUDAArchitecture.allCases {
       var count = 0
-      for unit in CUDAUnit.allCases where try has(unit.source(for: family)) { count += 1 }
+      for unit in CUDAUnit.allCases where try entry(for: unit.source(for: family)) != nil { count += 1 }
       if count == CUDAUnit.allCases.count { whole.append(family) }
     }
     return whole
   }
 
-  private func has(_ source: CUDASource) throws(SDError) -> Bool {
+  private func entry(for source: CUDASource) throws(SDError) -> Entry? {
     let digest = try source.digest().description
-    return entries.contains { $0.source == digest }
+    return entries.first { $0.source == digest }
   }
 
   /// As it is stored: canonical JSON.
@@ -84,7 +84,6 @@ package struct StoredKernels: Sendable {
 
   /// The cubin of a source, nil when there is none that was made from exactly this one.
   func cubin(_ source: CUDASource) throws(SDError) -> [UInt8]? {
-    let digest = try source.digest().description
-    return entries.first { $0.source == digest }.map { Array(bytes[$0.offset..<$0.offset + $0.length]) }
+    try entry(for: source).map { Array(bytes[$0.offset..<$0.offset + $0.length]) }
   }
 }

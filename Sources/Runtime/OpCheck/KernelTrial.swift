@@ -78,12 +78,17 @@ struct KernelTrial {
   ///
   /// - Throws: `SDError` (numerics) for other bits, (device) for writes where nothing is to be written.
   func run(over index: Int) throws(SDError) {
+    let parts = Array(0..<kernel.parts)
+    for order in [parts, parts.reversed()] { try run(order, over: index) }
+  }
+
+  private func run(_ order: [Int], over index: Int) throws(SDError) {
     let both = GuardedTensor(operands[index].tensor)
     var tensors = KernelTensors(operands: operands.map(\.view), results: outputs.map(\.view))
     (tensors.operands[index], tensors.results[0]) = (both.view, both.view)
     let body = try kernel.bind(tensors)
     let scratch = GuardedMemory(byteCount: kernel.scratchBytes, GuardedMemory.nan)
-    for part in 0..<kernel.parts { body(part, scratch.base) }
+    for part in order { body(part, scratch.base) }
     let what = "its result written over operand \(index)"
     try checkMemory([scratch], what)
     guard both.isIntact else { throw fault("\(what) goes beyond it") }
