@@ -64,7 +64,10 @@ public protocol CompositeOp: Op {
 /// that has no kernel for it tries before the decomposition.
 package protocol FusedOp: CompositeOp {
   /// Builds the same computation in more than one op; nil where it is one step already.
-  func split(_ operands: [Value]) throws(SDError) -> [Value]?
+  ///
+  /// - Parameter hasKernel: whether the device has a kernel for an op that takes the same operands and gives the first
+  ///   result.
+  func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]?
 }
 
 /// The product of factors ≥ 0; `Int.max` when it is larger. Types are checked, the FLOPs of an absurd graph are not.

@@ -55,6 +55,7 @@ public struct OpRegistry: Sendable {
     // Layers
     Softmax.self, LayerNorm.self, GroupNorm.self, TimestepEmbedding.self,
     // Made by passes
-    Attention.self, ChannelStatistics.self, Normalize.self, FusedConv.self, FusedFeedForward.self,
+    Attention.self, ChannelStatistics.self, Normalize.self, FusedConv.self,
+    FusedFeedForward.self, FusedConvStatistics.self,
   ])
 }

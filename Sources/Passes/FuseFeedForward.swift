@@ -21,7 +21,10 @@ public struct FuseFeedForward: RewritingPass {
         }
       ) { m in
         let (hidden, output) = (try m.operands("hidden"), try m.operands("output"))
-        guard hidden[1].type.rank == 2, output[1].type.rank == 2 else { return nil }
+        // A layer that is computed once a prompt is not to be computed at every step.
+        guard hidden[1].type.rank == 2, output[1].type.rank == 2, try m.rate("hidden") == m.rate("output") else {
+          return nil
+        }
         let both = FusedFeedForward(
           hidden: try m.op("hidden", as: FusedConv.self), output: try m.op("output", as: FusedConv.self))
         return try m.replacing("output", by: both, hidden + output.dropFirst())
@@ -39,6 +42,6 @@ public struct FuseFeedForward: RewritingPass {
 extension FusedConv {
   /// Whether it is one matrix product with a gate behind it.
   fileprivate var isGatedLayer: Bool {
-    sources == [Source()] && epilogues.contains { if case .gate = $0 { true } else { false } }
+    sources == [Source()] && hasGate
   }
 }

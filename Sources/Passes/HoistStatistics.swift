@@ -27,7 +27,9 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
     .joined(separator: "; ")
   }
 
-  private static func isProduct(_ op: any Op) -> Bool { op is FusedConv || op is MatMul || op is Conv2D }
+  private static func isProduct(_ op: any Op) -> Bool {
+    op is FusedConv || op is FusedConvStatistics || op is MatMul || op is Conv2D
+  }
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 

@@ -24,6 +24,11 @@ public struct Match {
   /// Whether the matched alternative captures something under that name.
   public func has(_ name: String) -> Bool { captures.values[name] != nil }
 
+  /// How often a captured value changes.
+  ///
+  /// - Throws: `SDError` when the pattern captures nothing under that name.
+  func rate(_ name: String) throws(SDError) -> Rate { copy.source.rates()[try id(name).node.index] }
+
   /// A captured op with its attributes.
   ///
   /// - Throws: `SDError` when it is another op, or the pattern captures nothing under that name.

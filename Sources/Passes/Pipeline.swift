@@ -30,8 +30,9 @@ public func standardPasses(precision: Precision) -> [any Pass] {
     FuseNormalize(),
     // Types before the cut, so that what is hoisted is stored in the type in which the step reads it.
     ChoosePrecision(precision),
-    // Last, since nothing looks into the pair.
+    // Last, since nothing looks into the pairs.
     FuseFeedForward(),
+    FuseStatistics(),
   ]
 }
 

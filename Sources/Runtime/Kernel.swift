@@ -14,6 +14,11 @@ public struct KernelSignature: Sendable {
     (self.operands, self.results, self.isWeight) = (operands, results, isWeight)
   }
 
+  /// The same operands with the first result only.
+  var withOneResult: KernelSignature {
+    KernelSignature(operands: operands, results: Array(results.prefix(1)), isWeight: isWeight)
+  }
+
   /// The signature of a step of a program.
   init(_ step: Program.Step) {
     self.init(

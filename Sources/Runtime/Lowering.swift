@@ -8,11 +8,14 @@ package import GraphIR
 /// 3. Results take the place of operands that are read for the last time, where kernels allow it (`writeInPlace`).
 /// 4. Lifetimes become offsets in one arena, and the result is verified.
 ///
+/// - Parameter inPlace: whether the third may happen. Otherwise no step destroys what it reads, and each can be repeated.
 /// - Throws: `SDError` (incompatible) for an op that has neither a kernel nor a decomposition.
-package func lower(_ graph: Graph, with library: any KernelLibrary) throws(SDError) -> Program {
+package func lower(
+  _ graph: Graph, with library: any KernelLibrary, inPlace: Bool = true
+) throws(SDError) -> Program {
   var lowering = Lowering(graph: try legalize(graph, library), library: library, source: graph)
   try lowering.run()
-  lowering.program.writeInPlace()
+  if inPlace { lowering.program.writeInPlace() }
   (lowering.program.arenaBytes, lowering.program.arenaLowerBound) =
     MemoryPlanner().plan(&lowering.program.buffers)
   try ProgramVerifier().verify(lowering.program)
@@ -50,7 +53,12 @@ private func legalize(_ graph: Graph, _ library: any KernelLibrary) throws(SDErr
           .incompatible, "[\(type(of: node.op).id)] has no kernel and no decomposition, at '\(node.location)'")
       }
       isLegal = false
-      if let fused = composite as? any FusedOp, let parts = try fused.split(operands) { return parts }
+      let signature = graph.signature(of: node).withOneResult
+      if let fused = composite as? any FusedOp,
+        let parts = try fused.split(operands, hasKernel: { library.kernel(for: $0, signature) != nil })
+      {
+        return parts
+      }
       return try builder.inlineDecomposition(of: composite, operands, resultTypes: node.types)
     }
   }

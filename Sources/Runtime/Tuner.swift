@@ -27,9 +27,12 @@ extension Tuner {
   /// - Throws: what `measure` throws.
   package mutating func tune(_ graph: Graph) throws(SDError) {
     for step in try lower(graph, with: library).steps {
-      guard let op = step.op as? FusedConv else { continue }
+      // Statistics change nothing that is worth another measurement.
+      guard let op = step.op as? FusedConv ?? (step.op as? FusedConvStatistics)?.conv else { continue }
       let call = GraphText.call(op, step.operands.map(\.type))
-      if measurements[call] == nil { measurements[call] = try measure(op, call, KernelSignature(step)) }
+      if measurements[call] == nil {
+        measurements[call] = try measure(op, call, KernelSignature(step).withOneResult)
+      }
     }
   }
 }

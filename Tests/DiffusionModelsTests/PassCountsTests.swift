@@ -45,9 +45,12 @@ import Testing
     #expect(step.opCounts()["sd.attention"] == 32)
     // Those of skip connections come in pieces, one a tensor.
     let normalizations = step.nodes.flatMap { node in
-      (node.op as? FusedConv)?.sources.compactMap(\.normalize) ?? [node.op as? Normalize].compactMap(\.self)
+      let conv = node.op as? FusedConv ?? (node.op as? FusedConvStatistics)?.conv
+      return conv?.sources.compactMap(\.normalize) ?? [node.op as? Normalize].compactMap(\.self)
     }.filter { $0.first == 0 }
     #expect(normalizations.count == 61 && normalizations.count { $0.activation == .silu } == 45)
+    // Every image that is normalized is the result of a convolution: of both halves, once the prefix is no longer shared.
+    #expect(step.opCounts()["sd.fused_conv_statistics"] == 64 && step.opCounts()["sd.channel_statistics"] == nil)
     // Three in each of 16 transformer blocks and one before it: all that no activation follows.
     #expect(step.opCounts()["sd.normalize"] == 16)
     #expect(step.normsWithoutAffine == [48, 16] && step.opCounts()["sd.layer_norm"] == 48)

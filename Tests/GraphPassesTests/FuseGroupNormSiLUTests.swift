@@ -20,7 +20,13 @@ import Testing
   }
 
   @Test func partsFollowFromTheShape() throws {
-    for (shape, parts) in [([1, 8, 8, 4], 1), ([1, 33, 40, 2], 5), ([1, 128, 128, 2], 64), ([1, 256, 128, 2], 64)] {
+    for (shape, parts) in [
+      ([1, 8, 8, 4], 1), ([1, 64, 64, 2], 16), ([1, 96, 96, 2], 36), ([1, 48, 48, 2], 8), ([1, 24, 24, 2], 2),
+      ([1, 33, 40, 2], 3), ([1, 128, 128, 2], 64), ([1, 256, 128, 2], 64), ([1, 256, 256, 2], 64),
+      ([1, 512, 512, 2], 64),
+      // A prime number of lines, and pixels that are in no lines.
+      ([1, 37, 40, 2], 5), ([1, 4096, 2], 16),
+    ] {
       let graph = try makeGraph { b in try FuseGroupNormSiLUTests.norm(b, b.x(shape), groups: 1) }
       var context = PassContext()
       let fused = try FuseGroupNormSiLU().run(graph, &context)

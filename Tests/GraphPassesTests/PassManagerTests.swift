@@ -33,7 +33,7 @@ final class Journal: Sendable {
       .usage, "there is no pass 'fuse-atention'",
       hint: """
         Did you mean 'fuse-attention'? The passes are simplify, fold-constants, fuse-attention, merge-projections, \
-        sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, fuse-normalize, choose-precision, fuse-feed-forward, hoist, derive-weights.
+        sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, fuse-normalize, choose-precision, fuse-feed-forward, fuse-statistics, hoist, derive-weights.
         """)
     #expect(throws: error) {
       try Pipeline(precision: .fp32, options: options).run(PassManagerTests.graph())

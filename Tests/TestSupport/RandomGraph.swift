@@ -215,6 +215,14 @@ package struct RandomGraph {
           activation: activation)
       },
       Recipe(FusedConv.self) { (g) throws(SDError) in try g.fusedConv() },
+      Recipe(FusedConvStatistics.self) { (g) throws(SDError) in
+        let x = try g.value(rank: 2...4)
+        let columns = g.number(1...3)
+        let conv = FusedConv(sources: [.init()], epilogues: [.bias], dtype: g.dtype())
+        let operands = [x, try g.value([columns, x.type.lastDimension]), try g.value([columns])]
+        let parts = g.divisor(of: x.shape.dropFirst().dropLast().reduce(1, *))
+        return try g.builder.results(of: FusedConvStatistics(conv: conv, parts: parts), operands)[g.number(0...1)]
+      },
       Recipe(FusedFeedForward.self) { (g) throws(SDError) in
         let x = try g.value(rank: 1...4)
         let (hidden, columns) = (g.number(1...3), g.number(1...3))

@@ -105,7 +105,7 @@ struct UsageTests {
       """
       there is no pass 'fuse-atention'
         Did you mean 'fuse-attention'? The passes are simplify, fold-constants, fuse-attention, merge-projections, \
-      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, fuse-normalize, choose-precision, fuse-feed-forward, hoist, derive-weights.
+      sink-row, fuse-group-norm-silu, fuse-conv, fuse-geglu, split-concat, phase-conv, fold-norm-affine, share-prefix, fuse-normalize, choose-precision, fuse-feed-forward, fuse-statistics, hoist, derive-weights.
       """
     ),
     ([], "name either a MODEL folder or an --arch"),

@@ -29,6 +29,15 @@ double ck_conv_bf16_cost(const struct ck_conv *conv, double product) {
 
 long ck_conv_bf16_copies(const struct ck_conv *conv) { return ck_strips(conv).groups; }
 
+int ck_conv_bf16_has_statistics(const struct ck_conv *c) {
+  const long rows = ck_statistics_rows(c), parts = c->statistics_parts, count = ck_phase_count(c);
+  // A strip has whole parts.
+  if (c->gated || rows == 0 || parts % count != 0 || rows * parts != c->out_h * c->out_w * count) return 0;
+  const struct ck_strips p = ck_strips(c);
+  if (p.pointwise) return rows % CK_BLOCK == 0;
+  return c->out_w % p.columns == 0 && rows % p.columns == 0 && c->out_h % (rows / p.columns) == 0;
+}
+
 size_t ck_conv_bf16_scratch(const struct ck_conv *conv) {
   const struct ck_strips p = ck_strips(conv);
   return ck_conv_bf16_layout(conv, &p).bytes;

@@ -189,6 +189,11 @@ static void cut_blocks(struct work *w) {
   }
 }
 
+/// Sums over rows of a panel's columns, of what they exceed the first row by, and of its squares.
+struct moments {
+  vf first[2], sum[2], squares[2];
+};
+
 struct pending {
   const struct work *w;
   const struct ck_block_rows *rows;
@@ -198,6 +203,8 @@ struct pending {
   bool full;                     // whether all columns of the panel exist
   long sample;                   // for which `base` was made
   long leading;                  // epilogues that are sums of vectors a sample
+  struct moments moments;        // of a part of the statistics
+  long part_rows, part_next;     // its rows, 0 without statistics, and how many of them have been added
   float base[32] __attribute__((aligned(64)));
 };
 
@@ -233,7 +240,39 @@ CK_INLINE vf activated(vf x, enum ck_activation activation, bool is_short) {
   }
 }
 
-CK_INLINE void finish_row(const struct pending *p, long row) {
+/// Adds the finished values of a row.
+CK_INLINE void add_moments(struct moments *m, const vf *v, bool is_first) {
+  for (int i = 0; i < 2; i++) {
+    if (is_first) m->first[i] = v[i], m->sum[i] = m->squares[i] = vsplat(0);
+    const vf more = v[i] - m->first[i];
+    m->sum[i] += more;
+    m->squares[i] = vfma(more, more, m->squares[i]);
+  }
+}
+
+/// Mean and squared deviations of the part that ends with a row of the block.
+static void store_moments(const struct pending *p, long row) {
+  const struct work *w = p->w;
+  const struct ck_conv *c = w->conv;
+  const long number = p->rows->first + row, rows = p->part_rows;
+  const struct ck_row_place *place = w->places + number;
+  long part = (place->row - place->sample * c->out_h * c->out_w) / rows;
+  if (!w->plan.pointwise)
+    part = (w->line * w->plan.columns + number) / rows * w->plan.column_strips + w->column / w->plan.columns;
+  float *to = c->statistics + (part * c->samples + place->sample) * c->columns * 2;
+  for (int i = 0; i < 2; i++) {
+    float mean[VL], deviations[VL];
+    const vf more = p->moments.sum[i] / (float)rows;
+    vstore(mean, p->moments.first[i] + more);
+    vstore(deviations, p->moments.squares[i] - p->moments.sum[i] * more);
+    for (long j = 0; j < p->halves.count[i]; j++) {
+      float *at = to + (p->halves.column[i] + j) * 2;
+      at[0] = mean[j], at[1] = deviations[j] > 0 ? deviations[j] : deviations[j] * 0;
+    }
+  }
+}
+
+CK_INLINE void finish_row(struct pending *p, long row) {
   const struct ck_conv *c = p->w->conv;
   const struct ck_row_place *place = p->w->places + p->rows->first + row;
   const float *sums = p->sums + p->rows->at[row] * 32;
@@ -261,6 +300,10 @@ CK_INLINE void finish_row(const struct pending *p, long row) {
         break;
     }
   }
+  if (p->part_rows > 0) {
+    add_moments(&p->moments, v, p->part_next == 0);
+    if (++p->part_next == p->part_rows) store_moments(p, row), p->part_next = 0;
+  }
   void *to = element_out(c->y, c->y_dtype, place->y);
   if (p->full && c->y_dtype == CK_BF16 && !c->gated) {
     vstore_pair_bf16((uint16_t *)to + h->column[0], v[0], v[1]);
@@ -286,6 +329,7 @@ CK_INLINE void finish_rows(struct pending *p, long rows) {
 static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
   const struct ck_conv *c = w->conv;
   struct pending pending = {.w = w};
+  pending.part_rows = ck_statistics_rows(c);
   while (pending.leading < c->epilogue_count && c->epilogues[pending.leading].kind <= CK_ROW) pending.leading++;
   for (long p = 0; p < panels; p++) {
     const long panel = first_panel + p;

@@ -68,6 +68,11 @@ static inline size_t ck_strip_elements(
   return (size_t)(rows * ck_row(c, s) + ck_run(s) + 31) / 32 * 32;
 }
 
+/// Pixels of a part of the statistics; 0 where there are none.
+static inline long ck_statistics_rows(const struct ck_conv *c) {
+  return c->statistics_parts > 0 ? c->out_h * c->out_w * ck_phase_count(c) / c->statistics_parts : 0;
+}
+
 static inline struct ck_strips ck_strips(const struct ck_conv *c) {
   const long rows = c->samples * c->out_h * c->out_w;
   struct ck_strips p = {.pointwise = 1, .in_place = rows >= CK_BLOCK, .panels = ck_panels(c->columns, c->gated)};
@@ -84,7 +89,9 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
   const long most = ck_min_long(ck_max_long(CK_BLOCK, ck_min_long(c->blocking.rows, CK_STRIP_ROWS)), fitting);
   if (p.pointwise) {
     p.lines = p.line_strips = 1;
-    p.columns = ck_ceil_div(ck_ceil_div(rows, ck_ceil_div(rows, most)), CK_BLOCK) * CK_BLOCK;
+    // Of whole parts of the statistics.
+    const long unit = ck_max_long(CK_BLOCK, ck_statistics_rows(c));
+    p.columns = ck_ceil_div(ck_ceil_div(rows, ck_ceil_div(rows, most)), unit) * unit;
     p.column_strips = ck_ceil_div(rows, p.columns);
     p.pitch = p.columns;
   } else {
@@ -94,6 +101,8 @@ static inline struct ck_strips ck_strips(const struct ck_conv *c) {
     p.column_strips = ck_ceil_div(c->out_w, p.columns);
     p.lines = ck_max_long(1, ck_min_long(c->out_h, most / p.columns));
     p.lines = ck_ceil_div(c->out_h, ck_ceil_div(c->out_h, p.lines));
+    const long unit = ck_max_long(1, ck_statistics_rows(c) / p.columns);
+    p.lines = ck_min_long(c->out_h, ck_ceil_div(p.lines, unit) * unit);
     p.line_strips = ck_ceil_div(c->out_h, p.lines) * c->samples;
     p.pitch = p.columns + overhang;
   }

@@ -35,6 +35,8 @@ static inline struct ck_conv ck_phase(const struct ck_conv *c, long phase, struc
   one.y = (char *)c->y + (y * line + x * c->y_pitch) * size;
   one.y_pitch = 2 * c->y_pitch, one.y_line = 2 * line;
   one.y_sample = c->y_sample ? c->y_sample : 2 * c->out_h * line;
+  one.statistics_parts = c->statistics_parts / CK_PHASES;
+  if (c->statistics) one.statistics += phase * one.statistics_parts * c->samples * c->columns * 2;
   return one;
 }
 

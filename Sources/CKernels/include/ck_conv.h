@@ -79,6 +79,11 @@ struct ck_conv {
   long y_line;   ///< elements from a line to the next; 0: as many as a line has
   long y_sample; ///< elements from a sample to the next; 0: as many as a sample has
   struct ck_blocking blocking;
+  /// conv_bf16 only, without a gate: mean and sum of squared deviations of every column of the result (before it is
+  /// rounded) over `statistics_parts` equal parts of each sample's pixels, f32 [parts][samples][columns][2]; NULL: none.
+  /// A part is a rectangle of pixels, in phases those of one phase.
+  float *statistics;
+  long statistics_parts;
 };
 // y may be the x of a CK_RESIDUAL (same dtype and addresses): each element is read before it is written.
 

@@ -20,6 +20,9 @@ long ck_conv_bf16_parts(const struct ck_conv *conv);
 /// How often a line of an image is copied, and normalized where it is: once for each group of panels.
 long ck_conv_bf16_copies(const struct ck_conv *conv);
 
+/// Whether the strips of a call can be cut into the parts of its statistics.
+int ck_conv_bf16_has_statistics(const struct ck_conv *conv);
+
 /// Scratch bytes of one running thread.
 size_t ck_conv_bf16_scratch(const struct ck_conv *conv);
 

@@ -96,6 +96,9 @@ public struct FusedConv: FusedOp {
   /// How many operands it takes.
   package var operandCount: Int { epilogueOperands + epilogues.count(where: \.hasOperand) }
 
+  /// Whether it multiplies one half of its columns by the other.
+  package var hasGate: Bool { epilogues.contains { if case .gate = $0 { true } else { false } } }
+
   /// The operands that are added element by element.
   package var residualOperands: Set<Int> {
     let kinds = epilogues.filter(\.hasOperand)
@@ -177,7 +180,7 @@ public struct FusedConv: FusedOp {
   /// Takes one part off: the normalizations, or else the last epilogue, or else the last source. One source alone is
   /// the plain operation.
   public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
-    if let plain = try split(operands) { return plain }
+    if let plain = try split(operands, hasKernel: { _ in false }) { return plain }
     var rest = self
     rest.dtype = .f32
     if let last = rest.epilogues.popLast() {
@@ -191,7 +194,14 @@ public struct FusedConv: FusedOp {
   }
 
   /// Takes the normalizations off.
-  package func split(_ operands: [Value]) throws(SDError) -> [Value]? {
+  package func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]? {
+    try withoutNormalizations(operands).map { (conv, operands) throws(SDError) in
+      [try operands[0].builder.add(conv, operands)]
+    }
+  }
+
+  /// What is left when the normalizations are ops of their own, and what it reads; nil where there are none.
+  func withoutNormalizations(_ operands: [Value]) throws(SDError) -> (conv: FusedConv, operands: [Value])? {
     guard epilogueOperands > 2 * sources.count else { return nil }
     var rest = self
     var plain = Array(operands[..<(2 * sources.count)] + operands[epilogueOperands...])
@@ -200,7 +210,7 @@ public struct FusedConv: FusedOp {
       plain[2 * index] = try operands[2 * index].applying(norm, operands[next], operands[next + 1], operands[next + 2])
       rest.sources[index] = sources[index].plain
     }
-    return [try operands[0].builder.add(rest, plain)]
+    return (rest, plain)
   }
 
   private func apply(_ epilogue: Epilogue, to sum: Value, _ operand: Value) throws(SDError) -> Value {

@@ -46,7 +46,9 @@ public struct FusedFeedForward: FusedOp {
   }
 
   /// The two layers.
-  package func split(_ operands: [Value]) throws(SDError) -> [Value]? { try layers(operands) }
+  package func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]? {
+    try layers(operands)
+  }
 
   private func layers(_ operands: [Value]) throws(SDError) -> [Value] {
     let between = try operands[0].builder.add(hidden, Array(operands[..<hidden.operandCount]))

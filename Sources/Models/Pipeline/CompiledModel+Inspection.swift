@@ -20,7 +20,7 @@ extension CompiledModel {
       "passes       "
         + info.passes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
     ]
-    if let families = try? kernels?.architectures() {
+    if let families = try? CompiledModel.kernels(file)?.architectures() {
       let names = families.map(\.name).joined(separator: ", ")
       lines.append("kernels for  \(names.isEmpty ? "no GPU: another version compiled them" : names)")
     }

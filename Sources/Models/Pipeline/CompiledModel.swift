@@ -40,8 +40,6 @@ public final class CompiledModel {
   package let table: WeightTable
   /// What was measured where the plan was made, if anything; used where there are the same kernels.
   package let tuning: Tuning?
-  /// The kernels for GPUs that it brings, if it was made for such.
-  let kernels: StoredKernels?
   package let device: any Device
   /// `cpu`, `cuda:0` or `reference`.
   public var deviceName: String { device.name }
@@ -73,7 +71,7 @@ public final class CompiledModel {
     var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
     if case .cpu(let tuning) = tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
-    kernels = try CompiledModel.kernels(file)
+    let kernels = try CompiledModel.kernels(file)
     device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, tuning)
     profile = options.profiled ? Profile() : nil
     Debug.log(
@@ -91,7 +89,8 @@ public final class CompiledModel {
     return try Tuning(JSON.Config(json(file, .tuning), file: "\(file.path): section TUNE"))
   }
 
-  private static func kernels(_ file: PlanFile) throws(SDError) -> StoredKernels? {
+  /// The kernels for GPUs that it brings, if it was made for such.
+  static func kernels(_ file: PlanFile) throws(SDError) -> StoredKernels? {
     guard file[.kernelTable] != nil else { return nil }
     return try StoredKernels(json(file, .kernelTable), file.section(.kernels), path: file.path)
   }
@@ -170,7 +169,8 @@ public final class CompiledModel {
         let graph = try GraphText.parse(text, registry: options.registry, fallbacks: fallbacks)
         try Verifier().verify(graph)
         guard programs[entry.rate] == nil else { throw SDError(.invalid, "it has a graph twice") }
-        programs[entry.rate] = try lower(graph, with: device.library)
+        // Steps that are timed may be run several times.
+        programs[entry.rate] = try lower(graph, with: device.library, inPlace: !options.profiled)
       } catch {
         throw SDError(error.code, "cannot load '\(file.path)': \(error.message)", hint: error.hint)
       }

@@ -18,7 +18,7 @@ import Testing
 
   /// Whole strips, a last one of rows that are no tile, and one of a single row.
   @Test(arguments: [4096, 4096 + 33, 4096 + 17, 4096 + 1]) func kernel(rows: Int) throws {
-    for (k, hidden, columns) in [(16, 33, 17), (7, 15, 31), (33, 77, 1)] {
+    for (k, hidden, columns) in [(16, 33, 17), (7, 15, 31), (33, 77, 1), (32, 64, 32)] {
       var check = OpCheck(op([.bias, .residual]), weights: [1, 3])
       check.processors = CPU.checked.filter(\.multipliesBF16)
       check.threads = [2, 7]

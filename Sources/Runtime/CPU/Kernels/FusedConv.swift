@@ -10,6 +10,7 @@ extension FusedConv: CPULowerable {
     let measured = cpu.blockings.isEmpty ? nil : cpu.blockings[GraphText.call(self, node.operands)]
     let blocking = measured ?? shapes.blockings(inPairs: inPairs, on: cpu)[0]
     shapes.conv.pointee.blocking = blocking.ck
+    if node.results.count > 1 { guard inPairs, ck_conv_bf16_has_statistics(shapes.conv) != 0 else { return nil } }
     // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
     guard !sources.contains(where: { $0.normalize != nil }) || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
     let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
@@ -83,9 +84,10 @@ final class ConvArguments: @unchecked Sendable {
     let result = tensors.results[0]
     let weight = tensors.operands[1].type
     var shape = ck_conv()
-    // A matrix product is an image of one line a sample; samples matter only to rows that are added per sample.
-    let isImage = weight.rank == 4
-    shape.samples = isImage || op.epilogues.contains(.row) ? result.type.shape[0] : 1
+    // A matrix product is an image of one line a sample; samples matter only to rows that are added per sample and to
+    // statistics.
+    let (isImage, hasStatistics) = (weight.rank == 4, tensors.results.count > 1)
+    shape.samples = isImage || hasStatistics || op.epilogues.contains(.row) ? result.type.shape[0] : 1
     shape.out_h = isImage ? result.type.shape[1] : 1
     shape.out_w = isImage ? result.type.shape[2] : result.rows / max(1, shape.samples)
     shape.phases = 1
@@ -96,6 +98,10 @@ final class ConvArguments: @unchecked Sendable {
     shape.gated = op.epilogues.contains(.gate(.gelu)) ? 1 : 0
     (shape.y, shape.y_dtype, shape.y_pitch) = (result.base, result.type.dtype.ck, result.pitch)
     (shape.source_count, shape.epilogue_count) = (op.sources.count, op.epilogues.count)
+    if hasStatistics {
+      shape.statistics = tensors.results[1].base.assumingMemoryBound(to: Float.self)
+      shape.statistics_parts = tensors.results[1].type.shape[0]
+    }
     shape.sources = UnsafePointer(sources)
     shape.epilogues = UnsafePointer(epilogues)
     for (index, source) in op.sources.enumerated() {

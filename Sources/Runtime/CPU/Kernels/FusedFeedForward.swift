@@ -9,8 +9,7 @@ extension FusedFeedForward: CPULowerable {
   /// Bytes of weights that the caches hold: each strip reads all of them.
   private static var mostWeights: Int { 4 << 20 }
 
-  /// Strip by strip, both layers by the kernel of convolutions in pairs of bf16; only where that writes less than it
-  /// reads again.
+  /// Strip by strip, both layers by the kernel of convolutions in pairs of bf16; for many rows and few weights.
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
     guard let types = try? signatures(of: node.operands),
       ![hidden, output].contains(where: { $0.epilogues.contains(.row) })
