@@ -72,9 +72,7 @@ extension Graph {
     let node = self[id.node]
     guard uses[id.node.index] == 1 else { return nil }
     if let norm = node.op as? Normalize { return node.operands.count == 4 ? (norm, node.operands) : nil }
-    guard node.op is Reshape, let x = node.operands.first, let (from, to) = Optional((type(of: x), type(of: id))),
-      from.shape.first == to.shape.first, from.shape.last == to.shape.last, from.rank >= 2, to.rank >= 2
-    else { return nil }
-    return normalization(x, uses)
+    guard keepsSamplesAndChannels(node) else { return nil }
+    return normalization(node.operands[0], uses)
   }
 }

@@ -55,10 +55,6 @@ public struct FuseStatistics: Pass {
   private static func convolution(_ id: ValueID, in graph: Graph) -> NodeID? {
     let node = graph[id.node]
     if node.op is FusedConv { return id.node }
-    guard node.op is Reshape, let x = node.operands.first,
-      let (from, to) = Optional((graph.type(of: x), graph.type(of: id))),
-      from.rank >= 2, to.rank >= 2, from.shape.first == to.shape.first, from.shape.last == to.shape.last
-    else { return nil }
-    return convolution(x, in: graph)
+    return graph.keepsSamplesAndChannels(node) ? convolution(node.operands[0], in: graph) : nil
   }
 }

@@ -66,6 +66,13 @@ extension Graph {
   /// Whether a node is another look at its operand.
   func isView(_ node: Node) -> Bool { node.op is Reshape || node.op is Slice }
 
+  /// Whether a node changes nothing but the shape of the pixels between samples and channels.
+  func keepsSamplesAndChannels(_ node: Node) -> Bool {
+    guard node.op is Reshape, node.operands.count == 1 else { return false }
+    let (from, to) = (type(of: node.operands[0]).shape, node.types[0].shape)
+    return from.count >= 2 && to.count >= 2 && from.first == to.first && from.last == to.last
+  }
+
   /// For every node, whether all operand slots that read it pass a test; an output passes none. Readers are asked
   /// before what they read: the test gets the answers so far.
   func allReaders(_ passes: (_ reader: NodeID, _ slot: Int, _ answers: [Bool]) -> Bool) -> [Bool] {
