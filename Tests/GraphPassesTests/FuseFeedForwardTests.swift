@@ -33,6 +33,18 @@ import Testing
     }
   }
 
+  /// A layer that is computed once a prompt is not computed at every step for the sake of what is added behind it.
+  @Test func notAcrossRates() throws {
+    try expectUnchanged(
+      apply(
+        FuseConv(), FuseGEGLU(),
+        to: makeGraph { b in
+          let x = try b.x([2, 3, 4], "prompt", rate: .prompt)
+          let h = try x.linear(b.parameter("v", [12, 4]), b.parameter("c", [12]))
+          return try second(h.sliced(0..<6).multiplied(by: h.sliced(6..<12).gelu())).adding(b.x([2, 3, 4]))
+        }), by: FuseFeedForward())
+  }
+
   @Test func declines() throws {
     // No gate.
     try expectUnchanged(
