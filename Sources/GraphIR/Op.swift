@@ -68,6 +68,14 @@ package protocol FusedOp: CompositeOp {
   /// - Parameter hasKernel: whether the device has a kernel for an op that takes the same operands and gives the first
   ///   result.
   func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]?
+
+  /// How many matrix products or convolutions it is; a sum of several counts as one.
+  var products: Int { get }
+}
+
+extension FusedOp {
+  /// One.
+  package var products: Int { 1 }
 }
 
 /// The product of factors ≥ 0; `Int.max` when it is larger. Types are checked, the FLOPs of an absurd graph are not.

@@ -41,20 +41,19 @@ public struct FuseStatistics: Pass {
     var readers: [NodeID: NodeID] = [:]
     for id in graph.ids {
       guard let statistics = graph[id].op as? ChannelStatistics,
-        let source = convolution(graph[id].operands[0], in: graph), readers[source] == nil
+        let (source, conv) = convolution(graph[id].operands[0], in: graph), readers[source] == nil
       else { continue }
-      let both = graph[source].op as? FusedConv
       let types = graph[source].operands.map { graph.type(of: $0) }
-      let op = both.map { FusedConvStatistics(conv: $0, parts: statistics.parts) }
-      if let results = try? op?.types(of: types), results[1] == graph.type(of: ValueID(id)) { readers[source] = id }
+      let both = try? FusedConvStatistics(conv: conv, parts: statistics.parts).types(of: types)
+      if both?[1] == graph.type(of: ValueID(id)) { readers[source] = id }
     }
     return readers
   }
 
   /// The convolution that a value is, behind changes of shape that keep samples and channels.
-  private static func convolution(_ id: ValueID, in graph: Graph) -> NodeID? {
+  private static func convolution(_ id: ValueID, in graph: Graph) -> (NodeID, FusedConv)? {
     let node = graph[id.node]
-    if node.op is FusedConv { return id.node }
+    if let conv = node.op as? FusedConv { return (id.node, conv) }
     return graph.keepsSamplesAndChannels(node) ? convolution(node.operands[0], in: graph) : nil
   }
 }

@@ -27,8 +27,8 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
     .joined(separator: "; ")
   }
 
-  private static func isProduct(_ op: any Op) -> Bool {
-    op is FusedConv || op is FusedConvStatistics || op is MatMul || op is Conv2D
+  private static func products(_ op: any Op) -> Int {
+    (op as? any FusedOp)?.products ?? (op is MatMul || op is Conv2D ? 1 : 0)
   }
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
@@ -43,7 +43,7 @@ public struct HoistStatistics: Hashable, Sendable, Codable, CustomStringConverti
       let own = zip(graph.nodes, graph.rates()).filter { $1 > .constant && !$0.operands.isEmpty }.map(\.0)
       return Work(
         rate: rate.rawValue, nodes: own.count,
-        products: own.reduce(0) { $0 + ($1.op is FusedFeedForward ? 2 : HoistStatistics.isProduct($1.op) ? 1 : 0) },
+        products: own.reduce(0) { $0 + HoistStatistics.products($1.op) },
         flops: own.reduce(0) { saturatingSum($0, graph.flops(of: $1)) })
     }
   }

@@ -8,10 +8,11 @@ public struct Match {
   public let type: TensorType
   private let copy: GraphCopy
   private let captures: Matcher.Captures
+  private let rates: [Rate]
 
-  init(_ root: NodeID, _ captures: Matcher.Captures, _ copy: GraphCopy) {
+  init(_ root: NodeID, _ captures: Matcher.Captures, _ copy: GraphCopy, rates: [Rate]) {
     type = copy.source.type(of: ValueID(root))
-    (self.captures, self.copy) = (captures, copy)
+    (self.captures, self.copy, self.rates) = (captures, copy, rates)
   }
 
   /// A captured value.
@@ -27,7 +28,7 @@ public struct Match {
   /// How often a captured value changes.
   ///
   /// - Throws: `SDError` when the pattern captures nothing under that name.
-  func rate(_ name: String) throws(SDError) -> Rate { copy.source.rates()[try id(name).node.index] }
+  func rate(_ name: String) throws(SDError) -> Rate { rates[try id(name).node.index] }
 
   /// A captured op with its attributes.
   ///

@@ -87,7 +87,7 @@ public struct Rewriter: Sendable {
     let node = copy.source[root]
     for rule in rules {
       for captures in matcher.matches(rule.pattern, at: root) {
-        let match = Match(root, captures, copy)
+        let match = Match(root, captures, copy, rates: matcher.rates)
         let value = try copy.builder.at(node.location) { () throws(SDError) -> Value? in
           try rule.value(match)
         }

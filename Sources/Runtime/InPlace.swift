@@ -10,13 +10,6 @@ extension Program {
     }
   }
 
-  /// Whether a step destroys something that it reads.
-  func writesInPlace(step index: Int) -> Bool {
-    steps[index].results.contains { result in
-      if case .buffer(let number) = result.place { buffers[number].replaces != nil } else { false }
-    }
-  }
-
   /// Whether the step that writes a buffer may write it over another one, which it reads for the last time.
   func canReplace(_ old: Int, by new: Int) -> Bool {
     guard buffers.indices.contains(old), steps.indices.contains(buffers[new].first) else { return false }

@@ -45,7 +45,9 @@ package struct MemoryPlanner: Sendable {
     var (order, last) = (bestOrder, best)
     for _ in 0..<MemoryPlanner.attempts {
       let isHigh = { (index: Int) in last.offsets[index] + buffers[index].byteCount > bound }
-      order = order.filter(isHigh) + order.filter { !isHigh($0) }
+      let next = order.filter(isHigh) + order.filter { !isHigh($0) }
+      if next == order { break }
+      order = next
       last = place(buffers, in: order)
       if last.bytes < best.bytes { best = last }
       if last.bytes == bound { break }

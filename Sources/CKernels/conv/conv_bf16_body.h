@@ -267,7 +267,8 @@ static void store_moments(const struct pending *p, long row) {
     vstore(deviations, p->moments.squares[i] - p->moments.sum[i] * more);
     for (long j = 0; j < p->halves.count[i]; j++) {
       float *at = to + (p->halves.column[i] + j) * 2;
-      at[0] = mean[j], at[1] = deviations[j] > 0 ? deviations[j] : deviations[j] * 0;
+      // Rounding must not make it negative; NaN stays.
+      at[0] = mean[j], at[1] = deviations[j] < 0 ? 0 : deviations[j];
     }
   }
 }

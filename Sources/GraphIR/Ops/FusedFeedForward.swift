@@ -55,6 +55,9 @@ public struct FusedFeedForward: FusedOp {
     return [try between.builder.add(output, [between] + operands[hidden.operandCount...])]
   }
 
+  /// One a layer.
+  package var products: Int { 2 }
+
   /// Those of both layers.
   public func flops(operands: [TensorType], results: [TensorType]) -> Int {
     guard let types = try? signatures(of: operands) else { return 0 }

@@ -4,9 +4,9 @@ public import GraphIR
 /// The tensors of one kernel call.
 public struct KernelTensors: Sendable {
   /// What it reads, in the order of the op's operands.
-  public internal(set) var operands: [TensorView]
+  public let operands: [TensorView]
   /// What it writes.
-  public internal(set) var results: [TensorView]
+  public let results: [TensorView]
 }
 
 /// A CPU kernel for one node, made from its types; the addresses come later.

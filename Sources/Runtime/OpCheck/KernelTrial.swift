@@ -84,9 +84,9 @@ struct KernelTrial {
 
   private func run(_ order: [Int], over index: Int) throws(SDError) {
     let both = GuardedTensor(operands[index].tensor)
-    var tensors = KernelTensors(operands: operands.map(\.view), results: outputs.map(\.view))
-    (tensors.operands[index], tensors.results[0]) = (both.view, both.view)
-    let body = try kernel.bind(tensors)
+    var (reads, writes) = (operands.map(\.view), outputs.map(\.view))
+    (reads[index], writes[0]) = (both.view, both.view)
+    let body = try kernel.bind(KernelTensors(operands: reads, results: writes))
     let scratch = GuardedMemory(byteCount: kernel.scratchBytes, GuardedMemory.nan)
     for part in order { body(part, scratch.base) }
     let what = "its result written over operand \(index)"

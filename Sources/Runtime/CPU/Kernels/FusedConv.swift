@@ -10,7 +10,7 @@ extension FusedConv: CPULowerable {
     let measured = cpu.blockings.isEmpty ? nil : cpu.blockings[GraphText.call(self, node.operands)]
     let blocking = measured ?? shapes.blockings(inPairs: inPairs, on: cpu)[0]
     shapes.conv.pointee.blocking = blocking.ck
-    if node.results.count > 1 { guard inPairs, ck_conv_bf16_has_statistics(shapes.conv) != 0 else { return nil } }
+    guard node.results.count == 1 || (inPairs && ck_conv_bf16_has_statistics(shapes.conv) != 0) else { return nil }
     // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
     guard !sources.contains(where: { $0.normalize != nil }) || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
     let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
