@@ -1,5 +1,5 @@
-// Packed weights: checkpoint layout <-> panel32 [panel][k][32], its gated variant, and rows; layouts in
-// include/ck_pack.h. No arithmetic but the rounding of a change of type (to nearest, ties to even; NaN
+// Packed weights: checkpoint layout <-> panel32 [panel][k][32], its gated variant, winograd, and rows; layouts in
+// include/ck_pack.h. No arithmetic but winograd's and the rounding of a change of type (to nearest, ties to even; NaN
 // stays NaN).
 #include "include/ck_pack.h"
 
@@ -20,18 +20,19 @@ size_t ck_dtype_size(enum ck_dtype dtype) {
 
 long ck_panels(long columns, int gated) { return gated ? (columns / 2 + 15) / 16 : (columns + 31) / 32; }
 
-size_t ck_packed_count(
-  long columns, long channels, long kernel_h, long kernel_w, int gated, enum ck_dtype dtype)
-{
-  const long run = dtype == CK_BF16 ? ck_packed_run(channels, kernel_w) : kernel_w * channels;
-  return (size_t)ck_panels(columns, gated) * (size_t)(kernel_h * run) * 32;
+size_t ck_packed_count(const struct ck_pack *p) {
+  const size_t panels = (size_t)ck_pack_parts(p), taps = (size_t)(p->kernel_h * p->kernel_w);
+  if (p->layout == CK_ROWS) return (size_t)p->columns * taps * (size_t)p->channels;
+  if (p->layout == CK_WINOGRAD) return panels * 16 * (size_t)p->channels * 32;
+  const long run = p->destination_dtype == CK_BF16 ? ck_packed_run(p->channels, p->kernel_w) : p->kernel_w * p->channels;
+  return panels * (size_t)(p->kernel_h * run) * 32;
 }
 
-long ck_pack_parts(const struct ck_pack *pack) { return ck_panels(pack->columns, pack->gated); }
+long ck_pack_parts(const struct ck_pack *pack) { return ck_panels(pack->columns, pack->layout == CK_PANEL32_GATED); }
 
 /// The logical column at lane `lane` of a panel, or -1 for padding.
 static long column_of(const struct ck_pack *p, long panel, int lane) {
-  if (!p->gated) return panel * 32 + lane < p->columns ? panel * 32 + lane : -1;
+  if (p->layout != CK_PANEL32_GATED) return panel * 32 + lane < p->columns ? panel * 32 + lane : -1;
   const long value = panel * 16 + lane % 16;
   return value >= p->columns / 2 ? -1 : lane < 16 ? value : p->columns / 2 + value;
 }
@@ -44,7 +45,7 @@ static long packed_index(enum ck_dtype dtype, long k, int lane) {
 /// Packs (or unpacks) the panels of a part.
 static void move_panels(const struct ck_pack *p, long part, long parts, bool pack) {
   const enum ck_dtype dtype = pack ? p->destination_dtype : p->source_dtype;
-  const long panels = ck_panels(p->columns, p->gated), taps = p->kernel_w * p->channels;
+  const long panels = ck_pack_parts(p), taps = p->kernel_w * p->channels;
   const long run = dtype == CK_BF16 ? ck_packed_run(p->channels, p->kernel_w) : taps;
   for (long panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
     for (long line = 0; line < p->kernel_h; line++)
@@ -77,14 +78,61 @@ static void move_rows(const struct ck_pack *p, long part, long parts, bool pack)
       }
 }
 
+/// The four numbers at to, to + stride, … are G a of the three at a, a + stride, …
+static void spread(const float *a, float *to, long stride) {
+  const float sum = a[0] + a[2 * stride], middle = a[stride];
+  to[0] = a[0], to[3 * stride] = a[2 * stride];
+  to[stride] = (sum + middle) * 0.5f, to[2 * stride] = (sum - middle) * 0.5f;
+}
+
+/// The inverse of `spread`.
+static void gather(const float *from, float *a, long stride) {
+  a[0] = from[0], a[2 * stride] = from[3 * stride];
+  a[stride] = from[stride] - from[2 * stride];
+}
+
+/// Packs (or unpacks) the panels of a part, kernel by kernel, in squares of 4 x 4.
+static void move_winograd(const struct ck_pack *p, long part, long parts, bool pack) {
+  const enum ck_dtype dtype = pack ? p->destination_dtype : p->source_dtype;
+  const long panels = ck_pack_parts(p);
+  for (long panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
+    for (long c = 0; c < p->channels; c++)
+      for (int lane = 0; lane < 32; lane++) {
+        const long column = column_of(p, panel, lane), dense = column * p->column_stride + c * p->channel_stride;
+        const long packed = (panel * 16 * p->channels + c) * 32 + lane, step = p->channels * 32;
+        float w[16] = {0}, half[16], u[16];
+        if (pack) {
+          for (long i = 0; column >= 0 && i < 9; i++)
+            w[i / 3 * 4 + i % 3] = ck_get(p->source, p->source_dtype, dense + i * p->tap_stride);
+          for (int i = 0; i < 3; i++) spread(w + i, half + i, 4);
+          for (int i = 0; i < 4; i++) spread(half + 4 * i, u + 4 * i, 1);
+          for (long i = 0; i < 16; i++) ck_put(p->destination, dtype, packed + i * step, u[i]);
+        } else if (column >= 0) {
+          for (long i = 0; i < 16; i++) u[i] = ck_get(p->source, dtype, packed + i * step);
+          for (int i = 0; i < 4; i++) gather(u + 4 * i, half + 4 * i, 1);
+          for (int i = 0; i < 3; i++) gather(half + i, w + i, 4);
+          for (long i = 0; i < 9; i++)
+            ck_put(p->destination, p->destination_dtype, dense + i * p->tap_stride, w[i / 3 * 4 + i % 3]);
+        }
+      }
+}
+
+/// Packs or unpacks.
+static void move(const struct ck_pack *p, long part, long parts, bool pack) {
+  switch (p->layout) {
+    case CK_PANEL32:
+    case CK_PANEL32_GATED: move_panels(p, part, parts, pack); break;
+    case CK_WINOGRAD: move_winograd(p, part, parts, pack); break;
+    case CK_ROWS: move_rows(p, part, parts, pack); break;
+  }
+}
+
 void ck_pack_weight(const void *arguments, long part, long parts, void *scratch) {
   (void)scratch;
-  const struct ck_pack *p = arguments;
-  (p->rows ? move_rows : move_panels)(p, part, parts, true);
+  move(arguments, part, parts, true);
 }
 
 void ck_unpack_weight(const void *arguments, long part, long parts, void *scratch) {
   (void)scratch;
-  const struct ck_pack *p = arguments;
-  (p->rows ? move_rows : move_panels)(p, part, parts, false);
+  move(arguments, part, parts, false);
 }

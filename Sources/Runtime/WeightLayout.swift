@@ -1,7 +1,8 @@
 import CKernels
 package import GraphIR
 
-/// How a weight lies in memory: a permutation of its elements, plus zero padding, that depends on its type only.
+/// How a weight lies in memory, which depends on its type only: a permutation of its elements plus zero padding, or for
+/// `winograd` sums of them.
 package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   /// As in the checkpoint.
   case dense
@@ -10,18 +11,17 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   case panel32
   /// As `panel32`, with 16 values and their 16 gates in a panel.
   case panel32Gated = "panel32.gated"
+  /// Kernels of 3×3 as the 16 factors of F(2×2, 3×3), `[⌈O / 32⌉][16][C][32]`.
+  case winograd
   /// Channels last, `[O][kh][kw][C]`: what GPUs read.
   case rows
 
   /// Bytes of a weight of this type (`[O, C, kh, kw]` or `[O, C]` unless it is dense).
   package func byteCount(_ type: TensorType) -> Int {
-    switch self {
-    case .dense, .rows: type.byteCount
-    case .panel32, .panel32Gated:
-      ck_packed_count(
-        type.shape[0], type.shape[1], type.rank == 4 ? type.shape[2] : 1, type.rank == 4 ? type.shape[3] : 1,
-        self == .panel32Gated ? 1 : 0, type.dtype.ck) * type.dtype.size
-    }
+    guard self != .dense else { return type.byteCount }
+    var arguments = arguments(type)
+    arguments.destination_dtype = type.dtype.ck
+    return ck_packed_count(&arguments) * type.dtype.size
   }
 
   /// Whether a tensor of this type can lie so.
@@ -30,6 +30,7 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     case .dense: true
     case .panel32, .rows: type.dtype.isFloat && (type.rank == 2 || type.rank == 4)
     case .panel32Gated: type.dtype.isFloat && type.rank == 2 && type.shape[0] % 2 == 0
+    case .winograd: type.dtype == .f32 && type.rank == 4 && Array(type.shape[2...]) == [3, 3]
     }
   }
 
@@ -77,8 +78,13 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     arguments.column_stride = type.shape[1] * taps
     arguments.channel_stride = taps
     arguments.tap_stride = type.rank == 4 ? 1 : 0
-    arguments.gated = self == .panel32Gated ? 1 : 0
-    arguments.rows = self == .rows ? 1 : 0
+    arguments.layout =
+      switch self {
+      case .dense, .panel32: CK_PANEL32
+      case .panel32Gated: CK_PANEL32_GATED
+      case .winograd: CK_WINOGRAD
+      case .rows: CK_ROWS
+      }
     return arguments
   }
 }

@@ -11,7 +11,7 @@ import Testing
   func isBijection(_ layout: WeightLayout, _ shape: [Int]) throws {
     for dtype in [DType.f32, .f16, .bf16] {
       let tensor = Tensor.random(TensorType(dtype, shape), seed: 1, in: 1...2)
-      guard layout.accepts(tensor.type) else { continue }
+      guard layout.accepts(tensor.type), layout != .winograd else { continue }
       let dense = try TensorStorage(tensor.type)
       dense.write(tensor.values)
       let packed = try HostMemory(byteCount: layout.byteCount(tensor.type))
@@ -24,6 +24,38 @@ import Testing
       layout.unpack(packed.base, type: tensor.type, to: back.memory.base, as: dtype, threads: 2)
       #expect(back.read() == tensor.values)
     }
+  }
+
+  /// Products of F(2×2, 3×3): the kernel's corners, its means and alternating means, and the kernel back up to rounding.
+  @Test(arguments: [[1, 1], [33, 7], [64, 40]]) func winograd(_ shape: [Int]) throws {
+    let tensor = Tensor.random(TensorType(.f32, shape + [3, 3]), seed: 1)
+    let dense = try TensorStorage(tensor.type)
+    dense.write(tensor.values)
+    let packed = try HostMemory(byteCount: WeightLayout.winograd.byteCount(tensor.type))
+    WeightLayout.winograd.pack(dense.memory.base, as: .f32, to: packed.base, type: tensor.type, threads: 2)
+    let (columns, channels) = (shape[0], shape[1])
+    let values = packed.bytes.bindMemory(to: Float.self)
+    #expect(values.count == (columns + 31) / 32 * 16 * channels * 32)
+    let lines: [[Float]] = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
+    for place in 0..<16 {
+      for c in 0..<channels {
+        for n in 0..<(columns + 31) / 32 * 32 {
+          var expected: Float = 0
+          for tap in 0..<9 where n < columns {
+            expected +=
+              lines[place / 4][tap / 3] * lines[place % 4][tap % 3] * tensor.values[(n * channels + c) * 9 + tap]
+          }
+          let value = values[((n / 32 * 16 + place) * channels + c) * 32 + n % 32]
+          guard abs(value - expected) < 1e-6 else {
+            Issue.record("place \(place), channel \(c), column \(n): \(value), expected \(expected)")
+            return
+          }
+        }
+      }
+    }
+    let back = try TensorStorage(tensor.type)
+    WeightLayout.winograd.unpack(packed.base, type: tensor.type, to: back.memory.base, as: .f32, threads: 2)
+    #expect(zip(back.read(), tensor.values).allSatisfy { abs($0 - $1) < 1e-6 })
   }
 
   private func zeros(_ bytes: UnsafeMutableRawBufferPointer, _ dtype: DType) -> Int {
@@ -51,5 +83,9 @@ import Testing
     #expect(!WeightLayout.panel32.accepts(TensorType(.i32, [3, 4])))
     #expect(!WeightLayout.panel32Gated.accepts(TensorType(.f32, [3, 4])))
     #expect(!WeightLayout.panel32Gated.accepts(TensorType(.f32, [4, 4, 1, 1])))
+    #expect(WeightLayout.winograd.accepts(TensorType(.f32, [5, 4, 3, 3])))
+    #expect(!WeightLayout.winograd.accepts(TensorType(.f16, [5, 4, 3, 3])))
+    #expect(!WeightLayout.winograd.accepts(TensorType(.f32, [5, 4, 3, 1])))
+    #expect(!WeightLayout.winograd.accepts(TensorType(.f32, [5, 4])))
   }
 }

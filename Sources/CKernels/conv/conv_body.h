@@ -15,7 +15,8 @@ struct work {
   long first_row, rows;         // of the result
   long first_panel, panels;
   long pitch;                   // rows of one panel's sums
-  float *sums;                  // [panels][pitch][32]
+  float *sums;                  // [panels][pitch][32], or of one panel
+  bool one_panel;               // sums are finished before those of the next panel begin
   float *b, *a, *zeros;
   const float **table;
   int32_t *sample, *line, *column;  // of each row
@@ -30,6 +31,8 @@ CK_INLINE const void *pixel(const struct work *w, const struct ck_source *s, lon
   const long iy = ck_nearest(y, s->in_h, s->up_h), ix = ck_nearest(x, s->in_w, s->up_w);
   return element(s->x, s->dtype, ((w->sample[r] * s->in_h + iy) * s->in_w + ix) * s->pitch);
 }
+
+CK_INLINE float *sums_of(const struct work *w, long p) { return w->sums + (w->one_panel ? 0 : p * w->pitch * 32); }
 
 /// Index in y of row r's first element.
 CK_INLINE long result_of(const struct work *w, long r) {
@@ -82,7 +85,8 @@ static void apply(
       break;
     case CK_RESIDUAL:
       for (long r = 0; r < w->rows; r++) {
-        load_columns(row, element(e->x, e->dtype, (w->first_row + r) * e->pitch), e->dtype, h);
+        const long pixel = (w->sample[r] * w->conv->out_h + w->line[r]) * w->conv->out_w + w->column[r];
+        load_columns(row, element(e->x, e->dtype, pixel * e->pitch), e->dtype, h);
         add32(sums + r * 32, row);
       }
       break;
@@ -103,7 +107,7 @@ static void apply(
 /// Applies the epilogues to a panel's sums and stores them.
 static void finish(const struct work *w, long p) {
   const struct ck_conv *c = w->conv;
-  float *sums = w->sums + p * w->pitch * 32;
+  float *sums = sums_of(w, p);
   struct halves h = halves_of(c, w->first_panel + p);
   for (long i = 0; i < c->epilogue_count; i++) apply(w, c->epilogues + i, w->first_panel + p, &h, sums);
   for (long r = 0; r < w->rows; r++) {
@@ -167,7 +171,7 @@ static void add_chunk(
   for (long p = 0; p < w->panels; p++) {
     const long panel = w->first_panel + p;
     const float *b = wide_weights(w, s, panel, first_tap, taps, from, length);
-    float *sums = w->sums + p * w->pitch * 32;
+    float *sums = sums_of(w, p);
     // Meanwhile the next chunk of weights comes to L2: of the next panel, or of the first for the next
     // chunk of K.
     const long next = p + 1 < w->panels ? weights_index(s, panel + 1, first_tap, from)
@@ -181,6 +185,33 @@ static void add_chunk(
       micro(&a, b, sums + i * MR * 32, first, (struct ck_ahead){true, ahead + i * depth * step, step}, width);
     }
     if (last) finish(w, p);
+  }
+}
+
+#include "conv_winograd.h"
+
+/// The pixel of each row, line by line.
+static void place_rows(const struct work *w) {
+  const struct ck_conv *c = w->conv;
+  const long m = w->first_row;
+  long n = m / (c->out_h * c->out_w), y = m / c->out_w % c->out_h, x = m % c->out_w;
+  for (long r = 0; r < w->rows; r++) {
+    w->sample[r] = (int32_t)n, w->line[r] = (int32_t)y, w->column[r] = (int32_t)x;
+    if (++x == c->out_w) {
+      x = 0;
+      if (++y == c->out_h) y = 0, n++;
+    }
+  }
+}
+
+/// The pixel of each row, tile by tile.
+static void place_tiles(const struct work *w) {
+  const long height = w->conv->out_h / 2, width = w->conv->out_w / 2;
+  for (long r = 0; r < w->rows; r++) {
+    const long t = (w->first_row + r) / 4;
+    w->sample[r] = (int32_t)(t / (height * width));
+    w->line[r] = (int32_t)(2 * (t / width % height) + r % 4 / 2);
+    w->column[r] = (int32_t)(2 * (t % width) + r % 2);
   }
 }
 
@@ -201,6 +232,7 @@ void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) 
     .first_panel = group * plan.group,
     .panels = ck_min_long(plan.group, plan.panels - group * plan.group),
     .pitch = plan.strip + CK_ROW_SLACK,
+    .one_panel = layout.one_panel,
     .sums = (float *)(memory + layout.sums),
     .b = (float *)(memory + layout.b),
     .a = (float *)(memory + layout.a),
@@ -213,26 +245,32 @@ void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) 
   w.y_line = c->y_line ? c->y_line : c->out_w * c->y_pitch;
   w.y_sample = c->y_sample ? c->y_sample : c->out_h * w.y_line;
   memset(w.zeros, 0, CK_KC * 4);
-  long m = w.first_row, n = m / (c->out_h * c->out_w), y = m / c->out_w % c->out_h, x = m % c->out_w;
-  for (long r = 0; r < w.rows; r++) {
-    w.sample[r] = (int32_t)n, w.line[r] = (int32_t)y, w.column[r] = (int32_t)x;
-    if (++x == c->out_w) {
-      x = 0;
-      if (++y == c->out_h) y = 0, n++;
-    }
-  }
+  const long by_tiles = ck_winograd_sources(c);
+  if (by_tiles > 0) place_tiles(&w);
+  else place_rows(&w);
   bool first = true;
-  for (long i = 0; i < c->source_count; i++) {
+  for (long i = 0, remaining = c->source_count - by_tiles; i < c->source_count; i++) {
     const struct ck_source *s = c->sources + i;
+    if (s->winograd) continue;
+    remaining--;
     const long all_taps = s->kernel_h * s->kernel_w;
     const long length = ck_chunk_channels(s), taps = ck_chunk_taps(s);
     for (long t = 0; t < all_taps; t += taps)
       for (long from = 0; from < s->channels; from += length) {
-        const bool last = i + 1 == c->source_count && t + taps >= all_taps && from + length >= s->channels;
+        const bool last = by_tiles == 0 && remaining == 0 && t + taps >= all_taps && from + length >= s->channels;
         const long more_taps = ck_min_long(taps, all_taps - t);
         const long more = ck_min_long(length, s->channels - from);
         add_chunk(&w, s, t, more_taps, from, more, first, last);
         first = false;
       }
   }
+  if (by_tiles == 0) return;
+  const struct tiles tiles = {
+    .count = w.rows / 4,
+    .pitch = plan.strip / 4 + CK_ROW_SLACK,
+    .images = (float *)(memory + layout.images),
+    .products = (float *)(memory + layout.products),
+    .table = (const float **)(memory + layout.image_table),
+  };
+  add_tiles(&w, &tiles, first);
 }

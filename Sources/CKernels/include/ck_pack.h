@@ -11,11 +11,17 @@
 /// holds value columns 16p ..< 16p + 16 and then the 16 gates of the same columns; [ceil(N / 2 /
 /// 16)][K][32]. N is even.
 ///
+/// Layout "winograd", of 3x3 kernels: [ceil(N / 32)][16][channels][32], for every panel and each of the 4x4 products of
+/// F(2x2, 3x3) a matrix. Its numbers are G w G^T of the kernels w, with the lines (1, 0, 0), (1, 1, 1) / 2, (1, -1, 1) / 2
+/// and (0, 0, 1) of G, in float; unpacking takes the differences that give w back, up to the rounding.
+///
 /// Layout "rows" is [N][kernel_h][kernel_w][channels]: what GPUs read.
 #ifndef CK_PACK_H
 #define CK_PACK_H
 
 #include "ck_types.h"
+
+enum ck_layout : int32_t { CK_PANEL32, CK_PANEL32_GATED, CK_WINOGRAD, CK_ROWS };
 
 /// Arguments of `ck_pack_weight` and `ck_unpack_weight`.
 struct ck_pack {
@@ -30,8 +36,7 @@ struct ck_pack {
   /// tap_stride = 1. [O, I]: I, 1, 0. A [K, N] matrix: 1, N, 0. To pack a slice of the input channels,
   /// offset `source` by first_channel * channel_stride.
   long column_stride, channel_stride, tap_stride;
-  int gated;  ///< 1: gated layout
-  int rows;   ///< 1: layout "rows"
+  enum ck_layout layout;  ///< the packed one
 };
 
 /// Number of panels: ceil(columns / 32), gated: ceil(columns / 2 / 16).
@@ -40,9 +45,8 @@ long ck_panels(long columns, int gated);
 /// k of a kernel line in bf16 panels: kernel_w * channels, rounded up to a multiple of 32.
 static inline long ck_packed_run(long channels, long kernel_w) { return (kernel_w * channels + 31) / 32 * 32; }
 
-/// Elements of the packed tensor: panels * K * 32.
-size_t ck_packed_count(
-  long columns, long channels, long kernel_h, long kernel_w, int gated, enum ck_dtype dtype);
+/// Elements of the packed tensor in `destination_dtype`. The pointers are not looked at.
+size_t ck_packed_count(const struct ck_pack *pack);
 
 /// Parts of a packing or unpacking call (one part is a range of panels or columns).
 long ck_pack_parts(const struct ck_pack *pack);

@@ -5,7 +5,7 @@ package enum PlanFormat {
   /// Readers refuse another major version.
   package static let major: UInt16 = 2
   /// A larger minor version adds only what readers may ignore.
-  package static let minor: UInt16 = 2
+  package static let minor: UInt16 = 3
   /// Bytes of the prologue.
   package static let prologueBytes = 128
   /// Bytes of one entry of the section table, which follows the prologue.

@@ -36,6 +36,13 @@ struct BlockingTests {
     Call(
       description: "two sources", sources: [Source(padding: Padding(1)), Source()], epilogues: [.bias],
       shapes: [[1, 20, 9, 16], [65, 16, 3, 3], [1, 20, 9, 33], [65, 33, 1, 1], [65]]),
+    Call(
+      description: "tiles", sources: [Source(padding: Padding(1)), Source(padding: Padding(1)), Source()],
+      epilogues: [.residual],
+      shapes: [
+        [2, 10, 18, 144], [97, 144, 3, 3], [2, 10, 18, 32], [97, 32, 3, 3], [2, 10, 18, 5], [97, 5, 1, 1],
+        [2, 10, 18, 97],
+      ]),
     Call(description: "phases", sources: [Source(phases: true)], shapes: [[1, 9, 17, 32], [72, 32, 8, 2]]),
     Call(
       description: "rows", sources: [Source()], epilogues: [.residual], shapes: [[300, 64], [97, 64], [300, 97]]),

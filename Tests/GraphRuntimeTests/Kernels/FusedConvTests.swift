@@ -140,6 +140,73 @@ import Testing
     }
   }
 
+  // MARK: Tiles
+
+  /// Convolutions in float32 by F(2×2, 3×3): tiles around the heights of register tiles, panels that are not full, chunks
+  /// of channels, several strips, and tiles that are cut off at no edge but the image's.
+  @Test func tiles() throws {
+    let tiled = [Source(padding: Padding(1))]
+    for (shape, columns) in [
+      ([1, 2, 2, 32], 32), ([1, 2, 14, 48], 33), ([2, 6, 10, 32], 47), ([1, 8, 4, 144], 64), ([3, 2, 34, 32], 77),
+      ([2, 18, 34, 64], 96), ([1, 34, 66, 272], 40),
+    ] {
+      let types = [TensorType(.f32, shape), TensorType(.f32, [columns, shape[3], 3, 3])]
+      try expectTiles(tiled, types)
+      let cases = try check(tiled, to: .f32).run(operands: types)
+      #expect(cases.cases == 1)
+    }
+  }
+
+  /// Whatever is summed with them: more tiles, channels that fill no vector, a shortcut; and whatever is done with the sum.
+  @Test(arguments: lists.indices) func tilesAndMore(_ index: Int) throws {
+    let (list, image, same) = (FusedConvKernelTests.lists[index], [2, 6, 10], Source(padding: Padding(1)))
+    let epilogues = list.filter(\.hasOperand).map { epilogue in
+      switch epilogue {
+      case .row: TensorType(.f32, [2, 65])
+      case .residual: TensorType(.f32, image + [65])
+      default: TensorType(.f32, [65])
+      }
+    }
+    let all = [(same, channels: 48, side: 3), (same, 64, 3), (same, 7, 3), (Source(), 24, 1)]
+    let some = all.prefix(1 + index % all.count)
+    let factors = some.flatMap { (_, channels, side) in
+      [TensorType(.f32, image + [channels]), TensorType(.f32, [65, channels, side, side])]
+    }
+    try expectTiles(some.map(\.0), factors)
+    for dtype in FusedConvKernelTests.dtypes {
+      try check(some.map(\.0), list, to: dtype).run(operands: factors + epilogues)
+    }
+  }
+
+  /// What else there is keeps its nine taps.
+  @Test func untiled() throws {
+    let same = Source(padding: Padding(1))
+    for (source, image, columns, dtype) in [
+      (same, [1, 8, 7, 32], 32, DType.f32), (same, [1, 7, 8, 32], 32, .f32), (same, [1, 8, 8, 40], 32, .f32),
+      (same, [1, 8, 8, 16], 32, .f32), (same, [1, 8, 8, 32], 31, .f32), (same, [1, 8, 8, 1280], 1280, .f32),
+      (Source(), [1, 8, 8, 32], 32, .f32), (Source(stride: 2, padding: Padding(1)), [1, 8, 8, 32], 32, .f32),
+      (Source(padding: Padding(1), upsample: [8, 8]), [1, 4, 4, 32], 32, .f32), (same, [1, 8, 8, 32], 32, .bf16),
+    ] {
+      let types = [TensorType(dtype, image), TensorType(dtype, [columns, image[3], 3, 3])]
+      #expect(try kernel([source], types, .best).weightLayouts == [1: .panel32])
+    }
+  }
+
+  private func kernel(_ sources: [Source], _ types: [TensorType], _ cpu: CPU) throws -> CPUKernel {
+    let conv = FusedConv(sources: sources, dtype: types[0].dtype)
+    let node = KernelSignature(
+      operands: types, results: try conv.types(of: types), isWeight: types.indices.map { $0 % 2 == 1 })
+    return try #require(conv.cpuKernel(node, on: cpu))
+  }
+
+  /// Every instruction set computes the first source by tiles.
+  private func expectTiles(_ sources: [Source], _ types: [TensorType]) throws {
+    for cpu in CPU.checked {
+      let kernel = try kernel(sources, types, cpu)
+      #expect(kernel.weightLayouts[1] == .winograd && kernel.name == "conv_winograd.\(cpu.level.rawValue)")
+    }
+  }
+
   // MARK: Normalized sources
 
   /// Sources and the normalizations before them, where processors multiply pairs of bf16: rows, windows, and the two

@@ -6,7 +6,8 @@ extension FusedConv: CPULowerable {
   /// processor can, everything else in float32.
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
     guard let inPairs = multipliesPairs(node, on: cpu) else { return nil }
-    let shapes = ConvArguments(self, node.placeholders)
+    let layouts = weightLayouts(node, inPairs: inPairs)
+    let shapes = ConvArguments(self, node.placeholders, layouts)
     let measured = cpu.blockings.isEmpty ? nil : cpu.blockings[GraphText.call(self, node.operands)]
     let blocking = measured ?? shapes.blockings(inPairs: inPairs, on: cpu)[0]
     shapes.conv.pointee.blocking = blocking.ck
@@ -14,14 +15,14 @@ extension FusedConv: CPULowerable {
     // What would be normalized anew for each of several groups of columns is cheaper normalized once, before.
     guard !sources.contains(where: { $0.normalize != nil }) || ck_conv_bf16_copies(shapes.conv) == 1 else { return nil }
     let parts = inPairs ? ck_conv_bf16_parts(shapes.conv) : ck_conv_parts(shapes.conv)
-    let layouts = sources.indices.map { (2 * $0 + 1, weightLayout) }
+    let name = inPairs ? "conv_bf16" : layouts.values.contains(.winograd) ? "conv_winograd" : "conv"
     return CPUKernel(
-      "\(inPairs ? "conv_bf16" : "conv").\(cpu.level.rawValue)", parts: parts,
+      "\(name).\(cpu.level.rawValue)", parts: parts,
       scratchBytes: inPairs ? ck_conv_bf16_scratch(shapes.conv) : ck_conv_scratch(shapes.conv),
       denseOperands: Set(normalizationOperands.compactMap(\.self)), inPlaceOperands: residualOperands,
-      weightLayouts: Dictionary(uniqueKeysWithValues: layouts)
+      weightLayouts: layouts
     ) { tensors in
-      let arguments = ConvArguments(self, tensors)
+      let arguments = ConvArguments(self, tensors, layouts)
       arguments.conv.pointee.blocking = blocking.ck
       let function = inPairs ? cpu.kernels.pointee.conv_bf16 : cpu.kernels.pointee.conv
       return { part, scratch in function?(arguments.conv, part, parts, scratch) }
@@ -32,11 +33,28 @@ extension FusedConv: CPULowerable {
   /// that has no kernel.
   func blockings(_ node: KernelSignature, on cpu: CPU) -> [Blocking] {
     guard let inPairs = multipliesPairs(node, on: cpu) else { return [] }
-    let shapes = ConvArguments(self, node.placeholders)
+    let shapes = ConvArguments(self, node.placeholders, weightLayouts(node, inPairs: inPairs))
     return shapes.blockings(inPairs: inPairs, on: cpu)
   }
 
   var weightLayout: WeightLayout { epilogues.contains(.gate(.gelu)) ? .panel32Gated : .panel32 }
+
+  /// The most numbers of a tap that are worth 16 in the place of 9: widths with more of them meet few pixels.
+  static let winogradLimit = 1920 * 640
+
+  /// The layouts of the weights, by operand. Sixteen products of F(2×2, 3×3) do for 36, so convolutions in float32 are computed
+  /// so where channels fill vectors and panels, and where pixels are many enough for the larger weights.
+  private func weightLayouts(_ node: KernelSignature, inPairs: Bool) -> [Int: WeightLayout] {
+    let layouts = sources.indices.map { index in
+      let (x, w) = (node.operands[2 * index], node.operands[2 * index + 1])
+      guard !inPairs, sources[index] == Source(padding: Padding(1)), WeightLayout.winograd.accepts(w), x.dtype == .f32,
+        x.shape[1] % 2 == 0, x.shape[2] % 2 == 0, w.shape[1] % 16 == 0, min(w.shape[0], w.shape[1]) >= 32,
+        w.shape[0] * w.shape[1] <= FusedConv.winogradLimit
+      else { return (2 * index + 1, weightLayout) }
+      return (2 * index + 1, WeightLayout.winograd)
+    }
+    return Dictionary(uniqueKeysWithValues: layouts)
+  }
 
   /// Whether a kernel for a call multiplies pairs of bf16; nil when there is none.
   func multipliesPairs(_ node: KernelSignature, on cpu: CPU) -> Bool? {
@@ -76,7 +94,7 @@ final class ConvArguments: @unchecked Sendable {
   private let epilogues: UnsafeMutablePointer<ck_epilogue>
   private let norms: UnsafeMutablePointer<ck_normalize>
 
-  init(_ op: FusedConv, _ tensors: KernelTensors) {
+  init(_ op: FusedConv, _ tensors: KernelTensors, _ layouts: [Int: WeightLayout] = [:]) {
     conv = .allocate(capacity: 1)
     sources = .allocate(capacity: op.sources.count)
     epilogues = .allocate(capacity: max(1, op.epilogues.count))
@@ -107,6 +125,7 @@ final class ConvArguments: @unchecked Sendable {
     for (index, source) in op.sources.enumerated() {
       (sources + index).initialize(
         to: ck_source(source, tensors.operands[2 * index], tensors.operands[2 * index + 1], shape))
+      if layouts[2 * index + 1] == .winograd { sources[index].winograd = 1 }
     }
     for (index, next) in op.normalizationOperands.enumerated() {
       guard let next, let norm = op.sources[index].normalize else { continue }
