@@ -24,6 +24,9 @@ static const char epilogue_cuh[] = {
 static const char conv_cu[] = {
 #embed "kernels/conv.cu"
   , 0};
+static const char conv_wgmma_cu[] = {
+#embed "kernels/conv_wgmma.cu"
+  , 0};
 static const char conv_direct_cu[] = {
 #embed "kernels/conv_direct.cu"
   , 0};
@@ -47,9 +50,10 @@ static const struct {
   {"cu_kernels.h", cu_kernels_h}, {"machine.cuh", machine_cuh},
   {"prelude.cuh", prelude_cuh},   {"multiply.cuh", multiply_cuh},
   {"wgmma.cuh", wgmma_cuh},       {"epilogue.cuh", epilogue_cuh},
-  {"conv.cu", conv_cu},           {"conv_direct.cu", conv_direct_cu},
-  {"attention.cu", attention_cu}, {"norm.cu", norm_cu},
-  {"elementwise.cu", elementwise_cu}, {"sampler.cu", sampler_cu},
+  {"conv.cu", conv_cu},           {"conv_wgmma.cu", conv_wgmma_cu},
+  {"conv_direct.cu", conv_direct_cu}, {"attention.cu", attention_cu},
+  {"norm.cu", norm_cu},           {"elementwise.cu", elementwise_cu},
+  {"sampler.cu", sampler_cu},
 };
 
 const char *sd_cuda_source(const char *name) {

@@ -114,6 +114,7 @@ char *shared, *fenced_view;  // what threads see, and what products see
 void *scheduler_sp;
 uint32_t seed;  // of the shuffle; 0: none
 bool backward;
+bool breaks_groups;  // their products are wrong
 emulated_kernel *kernels;
 struct {
   const char *begin, *end;
@@ -127,8 +128,7 @@ extern char __stop_static_shared[] __attribute__((weak, visibility("hidden")));
 
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...) {
   fprintf(
-    stderr, "emulator: %s%s, block (%u, %u, %u)", kernel ? kernel->name : "", kernel && kernel->wgmma ? " (wgmma)" : "",
-    blockIdx.x, blockIdx.y, blockIdx.z);
+    stderr, "emulator: %s, block (%u, %u, %u)", kernel ? kernel->name : "", blockIdx.x, blockIdx.y, blockIdx.z);
   if (current) fprintf(stderr, ", thread (%u, %u, %u)", current->index.x, current->index.y, current->index.z);
   fprintf(stderr, ": ");
   __builtin_va_list arguments;
@@ -561,6 +561,7 @@ void run_product(Warp &warp, const Product &product) {
       *(Eight *)&sums.value[row][column] += low;
       *(Eight *)&sums.value[row][column + 8] += high;
     }
+  if (breaks_groups) sums.value[15][product.columns - 1] += 1;
 }
 
 // Between the registers of the lanes and the matrix.
@@ -658,22 +659,22 @@ emulated_kernel::emulated_kernel(const char *name, void (*run)(const void *), lo
   kernels = this;
 }
 
-static const emulated_kernel *find(const char *name, bool wgmma) {
-  const emulated_kernel *found = nullptr;
+static const emulated_kernel *find(const char *name) {
   for (const emulated_kernel *kernel = kernels; kernel; kernel = kernel->next)
-    if (strcmp(kernel->name, name) == 0 && (!kernel->wgmma || wgmma) && (!found || kernel->wgmma)) found = kernel;
-  return found;
+    if (strcmp(kernel->name, name) == 0 && (!kernel->wgmma || option("SM", "FAKECUDA_SM", 90) == 90)) return kernel;
+  return nullptr;
 }
 
 long emulated_parameter_bytes(const char *name) {
-  const emulated_kernel *kernel = find(name, true);
+  const emulated_kernel *kernel = find(name);
   return kernel ? kernel->bytes : -1;
 }
 
 int emulate_launch(
     const char *name, const unsigned grid[3], const unsigned block[3], unsigned bytes, const void *parameters) {
-  kernel = find(name, option("SM", "FAKECUDA_SM", 90) == 90);
+  kernel = find(name);
   if (!kernel) return 1;
+  breaks_groups = option("WGMMA", "FAKECUDA_WGMMA", 1) == 0;
   const long order = option("ORDER", "FAKECUDA_ORDER", 0);
   backward = order == 1;
   seed = order > 1 ? (uint32_t)order * 2654435761u | 1 : 0;

@@ -7,6 +7,7 @@
 /// - FAKECUDA_LOG      a file that gets every call as a line of JSON, and at exit {"call":"exit","leaks":...}
 /// - FAKECUDA_REPORT   1: leaks are printed to standard error at exit
 /// - FAKECUDA_FAIL     cuMemAlloc_v2:3:2,cuInit:1:100 - the third call returns 2, the first 100
+/// - FAKECUDA_WGMMA    0: products of warp groups are wrong
 /// - FAKECUDA_SM       90     FAKECUDA_DRIVER  13000     FAKECUDA_DEVICES  1     FAKECUDA_MEMORY  bytes
 #ifndef FAKE_H
 #define FAKE_H

@@ -80,6 +80,28 @@ import Testing
     }
   }
 
+  /// A GPU whose warp groups multiply otherwise than ours expect: warps do it, and a line says so.
+  @Test(.fakeGPU) func wrongProducts() throws {
+    let (golden, plan) = (try MicroModel.sd15.golden(), try MicroModel.sd15.plan(.init(.fp16)))
+    try withTemporaryFolder { folder in
+      let (name, inputs, outputs) = Golden.components[1]
+      try golden.write(inputs, to: "\(folder)/in")
+      let outcome = try ToolProcess.run(
+        "sd-run", plan, "--component", name, "--inputs", "\(folder)/in", "--outputs", "\(folder)/out", "--device",
+        "cuda",
+        environment: environment(folder, ["SM": "90", "WGMMA": "0"]))
+      #expect(outcome.status == 0)
+      #expect(
+        outcome.errors.contains(
+          "note: cuda:0 (Fake GPU sm_90) computes wrong products in 'wgmma_f16_64x64'; it goes on with the slower "
+            + "'conv_f16_64x64'\n"), "\(outcome.errors)")
+      let results = try TensorFile.read("\(folder)/out")
+      for (output, reference) in outputs {
+        expectClose(try #require(results[output]), try golden.tensor(reference), nmse: 1e-5)
+      }
+    }
+  }
+
   /// Pictures of the trained model against the CPU's in float32: PSNR in dB, means over prompts.
   @Test(.realGPU, arguments: [(Precision.fp16, 52.0), (.bf16, 40)]) func shapes(precision: Precision, limit: Double)
     throws

@@ -280,10 +280,15 @@ template <typename T, int BM, int BN, int STAGES> DEVICE void conv(const cu_conv
   }
 }
 
-#define CONV(T, BM, BN, STAGES, BLOCKS)                                                          \
-  KERNEL(BM * 2, BLOCKS) conv_##T##_##BM##x##BN(PARAMETER cu_conv p) {                           \
-    SHARED_MEMORY(shared);                                                                       \
-    conv<T, BM, BN, STAGES>(p, shared);                                                          \
+#ifdef SD_WGMMA
+#define CONV_NAME(T, BM, BN) wgmma_##T##_##BM##x##BN
+#else
+#define CONV_NAME(T, BM, BN) conv_##T##_##BM##x##BN
+#endif
+#define CONV(T, BM, BN, STAGES, BLOCKS)                              \
+  KERNEL(BM * 2, BLOCKS) CONV_NAME(T, BM, BN)(PARAMETER cu_conv p) { \
+    SHARED_MEMORY(shared);                                           \
+    conv<T, BM, BN, STAGES>(p, shared);                              \
   }
 
 // Blocks of 96 KiB that a multiprocessor has room for.

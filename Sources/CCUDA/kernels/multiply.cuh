@@ -1,5 +1,5 @@
 // The sums of a block of BM × BN, and how 64 k of A and B in shared memory are added to them: warps of 32 × BN / 2 with
-// mma.sync, or warp groups of 64 × BN with wgmma where SD_WGMMA is defined (sm_90a).
+// mma.sync, or warp groups of 64 × BN with wgmma in conv_wgmma.cu.
 #pragma once
 #include "prelude.cuh"
 

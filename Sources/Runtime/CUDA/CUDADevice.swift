@@ -12,6 +12,7 @@ package struct CUDADevice: Device {
   package var gpu: GPU
   let modules: CUDAModules
   private let weights = UploadedWeights()
+  private let groups = GroupProducts()
 
   /// A GPU.
   ///
@@ -46,11 +47,14 @@ package struct CUDADevice: Device {
 
   /// Calls of our kernels, with these loaded.
   func launches(_ calls: [CUDACall]) throws(SDError) -> [CUDALaunch] {
-    try calls.map { (call) throws(SDError) in
-      CUDALaunch(
-        function: try modules.function(call), grid: call.grid, block: call.block, sharedBytes: call.sharedBytes,
-        parameters: call.parameters, overlapsPrevious: true)
-    }
+    try calls.map { (call) throws(SDError) in try launch(groups.choose(call, on: self)) }
+  }
+
+  /// A call of exactly that kernel.
+  func launch(_ call: CUDACall) throws(SDError) -> CUDALaunch {
+    CUDALaunch(
+      function: try modules.function(call), grid: call.grid, block: call.block, sharedBytes: call.sharedBytes,
+      parameters: call.parameters, overlapsPrevious: true)
   }
 
   package func allocate(_ byteCount: Int) throws(SDError) -> CUDAMemory { try context.allocate(byteCount) }

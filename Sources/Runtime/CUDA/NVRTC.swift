@@ -11,24 +11,15 @@ package struct CUDASource: Sendable {
   package var headers: [(name: String, text: String)]
   /// `sm_90a`.
   package var architecture: String
-  /// Macros: `TILE=64`.
-  package var defines: [String]
 
   /// A source.
-  package init(
-    name: String, text: String, headers: [(name: String, text: String)] = [], architecture: String,
-    defines: [String] = []
-  ) {
-    (self.name, self.text, self.headers) = (name, text, headers)
-    (self.architecture, self.defines) = (architecture, defines)
+  package init(name: String, text: String, headers: [(name: String, text: String)] = [], architecture: String) {
+    (self.name, self.text, self.headers, self.architecture) = (name, text, headers, architecture)
   }
 
   /// The compiler's options. A cubin of one architecture and no PTX: PTX asks for a driver as new as the compiler.
   package var options: [String] {
-    [
-      "--gpu-architecture=\(architecture)", "--std=c++17", "--device-as-default-execution-space",
-    ]
-      + defines.map { "--define-macro=\($0)" }
+    ["--gpu-architecture=\(architecture)", "--std=c++17", "--device-as-default-execution-space"]
   }
 
   /// SHA-256 of everything that a cubin is made from, but for the compiler.

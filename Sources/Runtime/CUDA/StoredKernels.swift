@@ -20,7 +20,7 @@ package struct StoredKernels: Sendable {
     for architectures: [CUDAArchitecture], threads: Int, cache: CubinCache = CubinCache(),
     progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) throws(SDError) {
-    let sources = architectures.flatMap { family in CUDAUnit.allCases.map { $0.source(for: family) } }
+    let sources = architectures.flatMap { family in CUDAUnit.units(for: family).map { $0.source(for: family) } }
     let cubins = Mutex<[Int: Result<[UInt8], SDError>]>([:])
     parallel(threads: threads, parts: sources.count) { part, _ in
       let cubin = Result { () throws(SDError) in
@@ -62,9 +62,10 @@ package struct StoredKernels: Sendable {
   package func architectures() throws(SDError) -> [CUDAArchitecture] {
     var whole: [CUDAArchitecture] = []
     for family in CUDAArchitecture.allCases {
+      let units = CUDAUnit.units(for: family)
       var count = 0
-      for unit in CUDAUnit.allCases where try entry(for: unit.source(for: family)) != nil { count += 1 }
-      if count == CUDAUnit.allCases.count { whole.append(family) }
+      for unit in units where try entry(for: unit.source(for: family)) != nil { count += 1 }
+      if count == units.count { whole.append(family) }
     }
     return whole
   }

@@ -5,7 +5,8 @@ namespace {
 #include "../../../Sources/CCUDA/kernels/conv.cu"
 
 #undef CONV
-#define CONV(T, BM, BN, STAGES, BLOCKS) LIST_KERNEL(conv_##T##_##BM##x##BN)
+#define CONV(T, BM, BN, STAGES, BLOCKS) LIST_CONV(CONV_NAME(T, BM, BN))
+#define LIST_CONV(name) LIST_KERNEL(name)
 TILES(f16)
 TILES(bf16)
 }

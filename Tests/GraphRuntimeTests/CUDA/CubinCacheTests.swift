@@ -7,7 +7,7 @@ import Testing
 /// Compiled kernels on disk.
 struct CubinCacheTests {
   private static let source = CUDASource(
-    name: "x.cu", text: "text", headers: [("x.h", "header")], architecture: "sm_90a", defines: ["TILE=64"])
+    name: "x.cu", text: "text", headers: [("x.h", "header")], architecture: "sm_90a")
 
   /// Counts what it is asked for.
   private final class Compiler: Sendable {
@@ -44,8 +44,6 @@ struct CubinCacheTests {
     }
     changed { $0.text = "text " }
     changed { $0.architecture = "sm_90" }
-    changed { $0.defines = [] }
-    changed { $0.defines = ["TILE=6", "4"] }
     changed { $0.headers = [] }
     changed { $0.headers = [("x.h", "header2")] }
     changed { $0.headers = [("x.hh", "eader")] }

@@ -13,7 +13,11 @@ import Testing
     "unary": 32
   ]
 
-  @Test(arguments: CUDAUnit.allCases, CUDAArchitecture.allCases)
+  private static let units = CUDAArchitecture.allCases.flatMap { family in
+    CUDAUnit.units(for: family).map { (unit: $0, family: family) }
+  }
+
+  @Test(arguments: units)
   func kernels(_ unit: CUDAUnit, for architecture: CUDAArchitecture) throws {
     let cubin = try Cubin(NVRTC.compile(unit.source(for: architecture)))
     let context = try FakeCUDA(["SM": "\(architecture.computeCapability)"]).context()
@@ -31,7 +35,7 @@ import Testing
       #expect((kernel.registers + 7) / 8 * 8 * launch.block <= 65_536, "\(name)")
       #expect(kernel.stackBytes <= Self.stackBytes[name, default: 0], "\(name)")
       // The host leaves out tiles that are too large for a GPU.
-      let isLeftOut = unit == .conv && launch.sharedBytes > gpu.sharedBytesPerBlock
+      let isLeftOut = [.conv, .convGroups].contains(unit) && launch.sharedBytes > gpu.sharedBytesPerBlock
       #expect(isLeftOut || kernel.sharedBytes + launch.sharedBytes <= gpu.sharedBytesPerBlock, "\(name)")
       // The fake driver runs it, too; that has no others, as it is made from the same files.
       #expect(throws: Never.self) { try emulated.function(name) }
@@ -62,9 +66,9 @@ import Testing
       launches.append(launch)
       for tile in ConvTile.all {
         (launch.unit, launch.block, launch.sharedBytes) = (.conv, 2 * tile.rows, tile.sharedBytes)
-        for dtype in ["f16", "bf16"] {
-          launch.function = "conv_\(dtype)_\(tile.name)"
-          launches.append(launch)
+        for dtype in [DType.f16, .bf16] {
+          launch.function = ConvPlan.function(dtype, tile)
+          launches += [launch, launch.byGroups]
         }
       }
     }

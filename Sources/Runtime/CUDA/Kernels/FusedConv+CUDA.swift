@@ -255,6 +255,9 @@ struct ConvPlan: Sendable {
     return blocks * depth * max(products, loads) + ends + merging
   }
 
+  /// The kernel for a type and a tile.
+  static func function(_ dtype: DType, _ tile: ConvTile) -> String { "conv_\(dtype.rawValue)_\(tile.name)" }
+
   /// What profiles call it.
   var name: String {
     cut.map { "conv_\($0.tile.name)" + ($0.splits > 1 ? "/\($0.splits)" : "") } ?? "conv_direct"
@@ -283,7 +286,7 @@ struct ConvPlan: Sendable {
       let (tiles, count) = (tilesM * tilesN, min(65_535, batch - first))
       guard let cut else { return CUDACall(.convDirect, "conv_direct", grid: (tiles, 1, count), block: 256, conv) }
       return CUDACall(
-        .conv, "conv_\(dtype.rawValue)_\(cut.tile.name)", grid: (tiles, cut.splits, count), block: 2 * cut.tile.rows,
+        .conv, ConvPlan.function(dtype, cut.tile), grid: (tiles, cut.splits, count), block: 2 * cut.tile.rows,
         sharedBytes: cut.tile.sharedBytes, conv)
     }
   }
