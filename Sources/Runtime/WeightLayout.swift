@@ -11,7 +11,8 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
   case panel32
   /// As `panel32`, with 16 values and their 16 gates in a panel.
   case panel32Gated = "panel32.gated"
-  /// Kernels of 3×3 as the 16 factors of F(2×2, 3×3), `[⌈O / 32⌉][16][C][32]`.
+  /// Kernels of 3×3 as the 16 factors of F(2×2, 3×3), `[⌈O / 32⌉][16][C][32]`; the four of
+  /// phases as those of F(2×2, 2×2), `[⌈O / 32⌉][4][9][C][32]`.
   case winograd
   /// Channels last, `[O][kh][kw][C]`: what GPUs read.
   case rows
@@ -30,7 +31,7 @@ package enum WeightLayout: String, Hashable, Sendable, CaseIterable {
     case .dense: true
     case .panel32, .rows: type.dtype.isFloat && (type.rank == 2 || type.rank == 4)
     case .panel32Gated: type.dtype.isFloat && type.rank == 2 && type.shape[0] % 2 == 0
-    case .winograd: type.dtype == .f32 && type.rank == 4 && Array(type.shape[2...]) == [3, 3]
+    case .winograd: type.dtype == .f32 && type.rank == 4 && [[3, 3], [8, 2]].contains(Array(type.shape[2...]))
     }
   }
 

@@ -26,31 +26,31 @@ import Testing
     }
   }
 
-  /// Products of F(2×2, 3×3): the kernel's corners, its means and alternating means, and the kernel back up to rounding.
-  @Test(arguments: [[1, 1], [33, 7], [64, 40]]) func winograd(_ shape: [Int]) throws {
-    let tensor = Tensor.random(TensorType(.f32, shape + [3, 3]), seed: 1)
+  /// Factors are G w Gᵀ of every kernel, one of 3×3 or four of 2×2; unpacked they are the kernel again, up to rounding.
+  @Test(arguments: [[1, 1], [33, 7], [64, 40]], [3, 2]) func winograd(_ shape: [Int], _ side: Int) throws {
+    let kernels = side == 3 ? 1 : 4
+    let tensor = Tensor.random(TensorType(.f32, shape + [side * kernels, side]), seed: 1)
     let dense = try TensorStorage(tensor.type)
     dense.write(tensor.values)
     let packed = try HostMemory(byteCount: WeightLayout.winograd.byteCount(tensor.type))
     WeightLayout.winograd.pack(dense.memory.base, as: .f32, to: packed.base, type: tensor.type, threads: 2)
-    let (columns, channels) = (shape[0], shape[1])
+    let (columns, channels, taps, places) = (shape[0], shape[1], side * side, (side + 1) * (side + 1))
     let values = packed.bytes.bindMemory(to: Float.self)
-    #expect(values.count == (columns + 31) / 32 * 16 * channels * 32)
-    let lines: [[Float]] = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]
-    for place in 0..<16 {
-      for c in 0..<channels {
-        for n in 0..<(columns + 31) / 32 * 32 {
-          var expected: Float = 0
-          for tap in 0..<9 where n < columns {
-            expected +=
-              lines[place / 4][tap / 3] * lines[place % 4][tap % 3] * tensor.values[(n * channels + c) * 9 + tap]
-          }
-          let value = values[((n / 32 * 16 + place) * channels + c) * 32 + n % 32]
-          guard abs(value - expected) < 1e-6 else {
-            Issue.record("place \(place), channel \(c), column \(n): \(value), expected \(expected)")
-            return
-          }
-        }
+    let lines: [[Float]] =
+      side == 3 ? [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]] : [[1, 0], [1, 1], [0, 1]]
+    #expect(values.count == (columns + 31) / 32 * kernels * places * channels * 32)
+    for (index, value) in values.enumerated() {
+      let (n, c) = (index / (kernels * places * channels * 32) * 32 + index % 32, index / 32 % channels)
+      let (kernel, place) = (index / (places * channels * 32) % kernels, index / (channels * 32) % places)
+      var expected: Float = 0
+      for tap in 0..<taps where n < columns {
+        expected +=
+          lines[place / (side + 1)][tap / side] * lines[place % (side + 1)][tap % side]
+          * tensor.values[((n * channels + c) * kernels + kernel) * taps + tap]
+      }
+      guard abs(value - expected) < 1e-6 else {
+        Issue.record("kernel \(kernel), place \(place), channel \(c), column \(n): \(value), expected \(expected)")
+        return
       }
     }
     let back = try TensorStorage(tensor.type)

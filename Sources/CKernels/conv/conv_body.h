@@ -267,6 +267,7 @@ void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) 
   if (by_tiles == 0) return;
   const struct tiles tiles = {
     .count = w.rows / 4,
+    .side = ck_winograd_side(c),
     .pitch = plan.strip / 4 + CK_ROW_SLACK,
     .images = (float *)(memory + layout.images),
     .products = (float *)(memory + layout.products),

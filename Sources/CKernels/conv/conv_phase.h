@@ -26,8 +26,8 @@ static inline struct ck_conv ck_phase(const struct ck_conv *c, long phase, struc
   const long line = c->y_line ? c->y_line : 2 * c->out_w * c->y_pitch;
   *source = c->sources[0];
   source->panel_lines = CK_PHASES * source->kernel_h;
-  source->weights = (const char *)source->weights +
-    phase * source->kernel_h * ck_weights_run(source) * 32 * (long)ck_dtype_size(source->weights_dtype);
+  const long run = source->winograd ? 9 * source->channels : source->kernel_h * ck_weights_run(source);
+  source->weights = (const char *)source->weights + phase * run * 32 * (long)ck_dtype_size(source->weights_dtype);
   source->pad_top = 1 - y, source->pad_left = 1 - x;
   struct ck_conv one = *c;
   one.sources = source;

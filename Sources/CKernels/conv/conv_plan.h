@@ -38,6 +38,13 @@ static inline long ck_winograd_sources(const struct ck_conv *c) {
   return count;
 }
 
+/// The side of their windows.
+static inline int ck_winograd_side(const struct ck_conv *c) {
+  for (long i = 0; i < c->source_count; i++)
+    if (c->sources[i].winograd) return (int)c->sources[i].kernel_h + 1;
+  return 0;
+}
+
 /// Channels of a chunk of theirs, whole vectors.
 static inline long ck_winograd_chunk(const struct ck_source *s) {
   return (ck_ceil_div(s->channels, ck_ceil_div(s->channels, CK_WINOGRAD_KC)) + 15) / 16 * 16;
@@ -103,9 +110,10 @@ static inline struct ck_conv_layout ck_conv_layout(const struct ck_conv *c, cons
   l.zeros = at, at += CK_KC * 4;
   if (tile_chunk > 0) {
     const size_t tiles = (size_t)(p->strip / 4 + CK_ROW_SLACK);
-    l.images = at, at += 16 * (tiles * (size_t)tile_chunk + 16) * 4;
-    l.products = at, at += (size_t)p->group * 16 * tiles * 32 * 4;
-    l.image_table = at, at += 16 * tiles * sizeof(void *);
+    const size_t places = (size_t)(ck_winograd_side(c) * ck_winograd_side(c));
+    l.images = at, at += places * (tiles * (size_t)tile_chunk + 16) * 4;
+    l.products = at, at += (size_t)p->group * places * tiles * 32 * 4;
+    l.image_table = at, at += places * tiles * sizeof(void *);
   }
   l.bytes = at;
   return l;

@@ -7,7 +7,7 @@
 /// = out_h = 1, in_w = out_w = rows of a sample.
 ///
 /// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel; sources in
-/// layout "winograd" come last, as products of F(2x2, 3x3). Convolutions of bf16 by bf16 have a kernel of their own,
+/// layout "winograd" come last, as products of F(2x2, 3x3), in phases of F(2x2, 2x2). Convolutions of bf16 by bf16 have a kernel of their own,
 /// ck_conv_bf16.h.
 /// Sources: Dukhan 2019, arXiv:1907.02129 (indirection buffer); Goto and van de Geijn 2008 (blocking); Lavin and Gray
 /// 2016, arXiv:1509.09308 (F(2x2, 3x3)).
@@ -32,8 +32,8 @@ struct ck_source {
   long panel_lines;      ///< kernel lines of a panel of the weights, where it holds more than kernel_h; else 0
   long stride_y, stride_x;
   long pad_top, pad_left;
-  /// 1: the weights are in layout "winograd" (ck_pack.h). A 3x3 convolution with stride 1 and padding 1 of an image of
-  /// even height and width, in float32, whose channels are a multiple of 16. `conv` only.
+  /// 1: the weights are in layout "winograd" (ck_pack.h). A 3x3 convolution with stride 1 and padding 1, or phases, of
+  /// an image of even height and width, in float32, whose channels are a multiple of 16. `conv` only.
   int winograd;
   /// conv_bf16 only: the group normalization whose result, rounded to bf16, is the image, or NULL. Its statistics,
   /// gamma, beta, activation (CK_SILU or none) and sizes count; what it would read and write is not looked at.

@@ -13,7 +13,9 @@
 ///
 /// Layout "winograd", of 3x3 kernels: [ceil(N / 32)][16][channels][32], for every panel and each of the 4x4 products of
 /// F(2x2, 3x3) a matrix. Its numbers are G w G^T of the kernels w, with the lines (1, 0, 0), (1, 1, 1) / 2, (1, -1, 1) / 2
-/// and (0, 0, 1) of G, in float; unpacking takes the differences that give w back, up to the rounding.
+/// and (0, 0, 1) of G, in float; unpacking takes the differences that give w back, up to the rounding. The four
+/// kernels of phases (ck_conv.h) are [ceil(N / 32)][4][9][channels][32], the factors of F(2x2, 2x2), where G has the lines
+/// (1, 0), (1, 1) and (0, 1).
 ///
 /// Layout "rows" is [N][kernel_h][kernel_w][channels]: what GPUs read.
 #ifndef CK_PACK_H

@@ -44,6 +44,7 @@ struct BlockingTests {
         [2, 10, 18, 97],
       ]),
     Call(description: "phases", sources: [Source(phases: true)], shapes: [[1, 9, 17, 32], [72, 32, 8, 2]]),
+    Call(description: "tiles of phases", sources: [Source(phases: true)], shapes: [[1, 10, 18, 32], [72, 32, 8, 2]]),
     Call(
       description: "rows", sources: [Source()], epilogues: [.residual], shapes: [[300, 64], [97, 64], [300, 97]]),
     Call(description: "gate", sources: [Source()], epilogues: [.gate(.gelu)], shapes: [[130, 48], [198, 48]]),

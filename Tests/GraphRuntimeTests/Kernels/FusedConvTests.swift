@@ -157,6 +157,21 @@ import Testing
     }
   }
 
+  /// The same in phases, by F(2×2, 2×2).
+  @Test func tilesOfPhases() throws {
+    let phases = [Source(phases: true)]
+    for (shape, columns) in [
+      ([1, 2, 2, 32], 32), ([2, 6, 4, 48], 33), ([1, 8, 4, 144], 64), ([3, 2, 18, 32], 77), ([2, 8, 34, 272], 96),
+    ] {
+      let types = [TensorType(.f32, shape), TensorType(.f32, [columns, shape[3], 8, 2])]
+      try expectTiles(phases, types)
+      for dtype in FusedConvKernelTests.dtypes {
+        try check(phases, [.bias, .row, .activation(.silu)], to: dtype)
+          .run(operands: types + [TensorType(.f32, [columns]), TensorType(.f32, [shape[0], columns])])
+      }
+    }
+  }
+
   /// Whatever is summed with them: more tiles, channels that fill no vector, a shortcut; and whatever is done with the sum.
   @Test(arguments: lists.indices) func tilesAndMore(_ index: Int) throws {
     let (list, image, same) = (FusedConvKernelTests.lists[index], [2, 6, 10], Source(padding: Padding(1)))
@@ -186,8 +201,11 @@ import Testing
       (same, [1, 8, 8, 16], 32, .f32), (same, [1, 8, 8, 32], 31, .f32), (same, [1, 8, 8, 1280], 1280, .f32),
       (Source(), [1, 8, 8, 32], 32, .f32), (Source(stride: 2, padding: Padding(1)), [1, 8, 8, 32], 32, .f32),
       (Source(padding: Padding(1), upsample: [8, 8]), [1, 4, 4, 32], 32, .f32), (same, [1, 8, 8, 32], 32, .bf16),
+      (Source(phases: true), [1, 4, 5, 32], 32, .f32), (Source(phases: true), [1, 4, 4, 1280], 1280, .f32),
     ] {
-      let types = [TensorType(dtype, image), TensorType(dtype, [columns, image[3], 3, 3])]
+      let types = [
+        TensorType(dtype, image), TensorType(dtype, [columns, image[3]] + (source.phases ? [8, 2] : [3, 3])),
+      ]
       #expect(try kernel([source], types, .best).weightLayouts == [1: .panel32])
     }
   }

@@ -39,16 +39,18 @@ extension FusedConv: CPULowerable {
 
   var weightLayout: WeightLayout { epilogues.contains(.gate(.gelu)) ? .panel32Gated : .panel32 }
 
-  /// The most numbers of a tap that are worth 16 in the place of 9: widths with more of them meet few pixels.
-  static let winogradLimit = 1920 * 640
+  /// The most numbers of a tap that are worth about twice as many: widths with more of them meet few pixels.
+  private static let winogradLimit = 1920 * 640
 
-  /// The layouts of the weights, by operand. Sixteen products of F(2×2, 3×3) do for 36, so convolutions in float32 are computed
-  /// so where channels fill vectors and panels, and where pixels are many enough for the larger weights.
+  /// The layouts of the weights, by operand. Sixteen products of F(2×2, 3×3) do for 36, and in phases nine of F(2×2, 2×2) for
+  /// sixteen, so convolutions in float32 are computed so where channels fill vectors and panels, and where pixels are many
+  /// enough for the larger weights.
   private func weightLayouts(_ node: KernelSignature, inPairs: Bool) -> [Int: WeightLayout] {
     let layouts = sources.indices.map { index in
-      let (x, w) = (node.operands[2 * index], node.operands[2 * index + 1])
-      guard !inPairs, sources[index] == Source(padding: Padding(1)), WeightLayout.winograd.accepts(w), x.dtype == .f32,
-        x.shape[1] % 2 == 0, x.shape[2] % 2 == 0, w.shape[1] % 16 == 0, min(w.shape[0], w.shape[1]) >= 32,
+      let (source, x, w) = (sources[index], node.operands[2 * index], node.operands[2 * index + 1])
+      guard !inPairs, WeightLayout.winograd.accepts(w), x.dtype == .f32,
+        source == (w.shape[3] == 3 ? Source(padding: Padding(1)) : Source(phases: true)), x.shape[1] % 2 == 0,
+        x.shape[2] % 2 == 0, w.shape[1] % 16 == 0, min(w.shape[0], w.shape[1]) >= 32,
         w.shape[0] * w.shape[1] <= FusedConv.winogradLimit
       else { return (2 * index + 1, weightLayout) }
       return (2 * index + 1, WeightLayout.winograd)
