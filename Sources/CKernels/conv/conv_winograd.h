@@ -2,8 +2,8 @@
 // F(2 x 2, 2 x 2), 9 for 16.
 //
 // y = A^T [U . (B^T d B)] A for every tile of 2 x 2 results: d is the tile's window of 4 x 4 (3 x 3) pixels, U the packed
-// weights, and the products at each of the places, summed over channels and sources, are a matrix product of tiles by columns. A
-// chunk of channels (16 KB of a panel's weights at one place) stays in L1 while the tiles of a strip pass.
+// weights, and the products at each place, summed over channels and sources, are a matrix product of tiles by columns.
+// A chunk of channels (16 KB of a panel's weights at one place) stays in L1 while the tiles of a strip pass.
 // Included by conv_body.h.
 
 /// Rows of the strip are tiles' results, four a tile: (0, 0), (0, 1), (1, 0), (1, 1).

@@ -7,8 +7,8 @@
 /// = out_h = 1, in_w = out_w = rows of a sample.
 ///
 /// No im2col: an indirect direct convolution. Sums are f32 in the order: source, tap (ky, kx), channel; sources in
-/// layout "winograd" come last, as products of F(2x2, 3x3), in phases of F(2x2, 2x2). Convolutions of bf16 by bf16 have a kernel of their own,
-/// ck_conv_bf16.h.
+/// layout "winograd" come last, as products of F(2x2, 3x3), in phases of F(2x2, 2x2). Convolutions of bf16 by bf16 have a
+/// kernel of their own, ck_conv_bf16.h.
 /// Sources: Dukhan 2019, arXiv:1907.02129 (indirection buffer); Goto and van de Geijn 2008 (blocking); Lavin and Gray
 /// 2016, arXiv:1509.09308 (F(2x2, 3x3)).
 #ifndef CK_CONV_H
