@@ -190,28 +190,19 @@ static void add_chunk(
 
 #include "conv_winograd.h"
 
-/// The pixel of each row, line by line.
-static void place_rows(const struct work *w) {
-  const struct ck_conv *c = w->conv;
-  const long m = w->first_row;
-  long n = m / (c->out_h * c->out_w), y = m / c->out_w % c->out_h, x = m % c->out_w;
+/// The pixel of each row: line by line, or tile by tile of `side` lines and columns.
+CK_INLINE void place_rows(const struct work *w, long side) {
+  const long area = side * side, height = w->conv->out_h / side, width = w->conv->out_w / side;
+  const long m = w->first_row / area;
+  long n = m / (height * width), y = m / width % height, x = m % width;
   for (long r = 0; r < w->rows; r++) {
-    w->sample[r] = (int32_t)n, w->line[r] = (int32_t)y, w->column[r] = (int32_t)x;
-    if (++x == c->out_w) {
+    const long i = r % area;
+    w->sample[r] = (int32_t)n;
+    w->line[r] = (int32_t)(side * y + i / side), w->column[r] = (int32_t)(side * x + i % side);
+    if (i + 1 == area && ++x == width) {
       x = 0;
-      if (++y == c->out_h) y = 0, n++;
+      if (++y == height) y = 0, n++;
     }
-  }
-}
-
-/// The pixel of each row, tile by tile.
-static void place_tiles(const struct work *w) {
-  const long height = w->conv->out_h / 2, width = w->conv->out_w / 2;
-  for (long r = 0; r < w->rows; r++) {
-    const long t = (w->first_row + r) / 4;
-    w->sample[r] = (int32_t)(t / (height * width));
-    w->line[r] = (int32_t)(2 * (t / width % height) + r % 4 / 2);
-    w->column[r] = (int32_t)(2 * (t % width) + r % 2);
   }
 }
 
@@ -246,8 +237,8 @@ void CK_NAME(conv)(const void *arguments, long part, long parts, void *scratch) 
   w.y_sample = c->y_sample ? c->y_sample : c->out_h * w.y_line;
   memset(w.zeros, 0, CK_KC * 4);
   const long by_tiles = ck_winograd_sources(c);
-  if (by_tiles > 0) place_tiles(&w);
-  else place_rows(&w);
+  if (by_tiles > 0) place_rows(&w, 2);
+  else place_rows(&w, 1);
   bool first = true;
   for (long i = 0, remaining = c->source_count - by_tiles; i < c->source_count; i++) {
     const struct ck_source *s = c->sources + i;

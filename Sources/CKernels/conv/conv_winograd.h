@@ -65,11 +65,13 @@ static void multiply_tiles(
 {
   const long blocks = ck_ceil_div(tiles->count, MR), panel = w->first_panel + p, places = tiles->side * tiles->side;
   const long kernels = ck_panel_lines(s) / s->kernel_h;  // of all phases
+  const float *weights = (const float *)s->weights + (panel * kernels * places * s->channels + from) * 32;
   const long width = ck_min_long(32, w->conv->columns - panel * 32), step = ck_ceil_div(128, blocks);
   for (long place = 0; place < places; place++) {
-    const float *b = (const float *)s->weights + ((panel * kernels * places + place) * s->channels + from) * 32;
-    // The place behind this one; the panel's last fetches the next panel's first.
-    const char *ahead = (const char *)(b + s->channels * 32);
+    const float *b = weights + place * s->channels * 32;
+    // Meanwhile the next place's weights come to L2, or those of the next panel's first.
+    const long next = place + 1 < places ? place + 1 : kernels * places;
+    const char *ahead = (const char *)(weights + next * s->channels * 32);
     for (long i = 0; i < blocks; i++) {
       const struct ck_left a = {.rows = tiles->table + (place * blocks + i) * MR, .segments = 1, .length = length};
       float *sums = tiles->products + ((p * places + place) * tiles->pitch + i * MR) * 32;

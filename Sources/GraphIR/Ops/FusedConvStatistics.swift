@@ -3,8 +3,8 @@
 ///
 /// - Operands: those of `conv`, which has no gate (C1).
 /// - Results: that of `conv`, `[B, ..., O]`; and what `ChannelStatistics` gives of it, float32 `[parts, B, O, 2]`, where
-///   `parts` divides the number of pixels and has at most 1,024 of them (C2). Which pixels are a part is left to the kernel, and so is whether the
-///   values are summed up before or behind their rounding: `Normalize` merges the parts.
+///   `parts` divides the number of pixels and has at most 1,024 of them (C2). Which pixels are a part is left to the
+///   kernel, and so is whether the values are summed up before or behind their rounding: `Normalize` merges the parts.
 public struct FusedConvStatistics: FusedOp {
   /// `sd.fused_conv_statistics`.
   public static let id = OpID("fused_conv_statistics")

@@ -58,10 +58,11 @@ final class CUDAExecutable: Executable {
       var tensors = CUDATensors(operands: [], results: [], scratch: scratch.address, counters: counters.address)
       for operand in step.operands { tensors.operands.append(try view(operand, step)) }
       for result in step.results { tensors.results.append(try view(result, step)) }
-      let calls = kernel.calls(tensors)
-      steps.append(try device.launches(calls))
+      let launches = try device.launches(kernel.calls(tensors))
+      steps.append(launches)
       results.append(tensors.results)
-      Debug.log(4, "'\(step.location)': \(type(of: step.op).id) by \(calls.map(\.function).joined(separator: ", "))")
+      Debug.log(
+        4, "'\(step.location)': \(type(of: step.op).id) by \(launches.map(\.function.name).joined(separator: ", "))")
     }
     (self.steps, self.results) = (steps, results)
   }
