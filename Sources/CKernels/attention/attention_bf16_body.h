@@ -1,10 +1,11 @@
-// Attention on bf16, one part: up to 256 queries of one head against all keys.
+// Attention on bf16, one part: up to 512 queries of one head against all keys.
 //
 // q, k, v, o: [samples, tokens, heads * d] bf16, see ck_attention_bf16.h. Everything is transposed: 32 queries
 // are the 32 columns of a block. Scores^T [keys][32] = K Q^T takes rows of K as they are; maxima and sums then
 // run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
 // O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
-// before results are scaled down. While one tile of queries is multiplied, another one is softened: the one before by
+// before results are scaled down. None is looked for where the sizes of queries and keys tell that powers stay within
+// 2^-64 ... 2^64 anyway. While one tile of queries is multiplied, another one is softened: the one before by
 // its scores' products, the next one by its results'.
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
@@ -17,7 +18,7 @@ struct head {
   struct ck_attention_bf16_plan plan;
   long count;                       // queries
   long query_row, key_row, column;  // where they begin: row of q and o, row of k and v, column of all
-  uint16_t *k, *v;
+  uint16_t *k, *v, *sizes;          // of the block; sizes: the largest magnitude in each column of its keys
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
 };
@@ -65,36 +66,57 @@ static const uint8_t excess[128] __attribute__((aligned(64))) = {
 #define CK_BIASED (CK_ROUNDER + 127 * 128)
 
 /// The pairs (2^a, 2^b) in bf16, where a and b are x * factor + shift in 128ths; too small ones become 0. Seven bits of
-/// fraction are all that bf16 keeps: they select the mantissa, the rest is the exponent.
-CK_INLINE __m512i vexp2_pairs(vf x, vf y, vf factor, vf shift) {
+/// fraction are all that bf16 keeps: they select the mantissa, the rest is the exponent. `fractions`: the low bytes.
+CK_INLINE __m512i vexp2_pairs(vf x, vf y, vf factor, vf shift, __mmask64 fractions) {
   const __m512 least = _mm512_set1_ps(CK_ROUNDER);
   const __m512i a = (__m512i)_mm512_max_ps((__m512)vfma(x, factor, shift), least);
   const __m512i b = (__m512i)_mm512_max_ps((__m512)vfma(y, factor, shift), least);
   const __m512i k = _mm512_mask_blend_epi16(0xaaaaaaaa, a, _mm512_slli_epi32(b, 16));
   const __m512i low = _mm512_load_si512(excess), high = _mm512_load_si512(excess + 64);
-  return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(0x5555555555555555, low, k, high));
+  return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(fractions, low, k, high));
 }
 
-/// Rows of scores become pairs of probabilities, two keys at a time.
+/// Rows of scores up to `end` become pairs of probabilities, two keys at a time, in any of which some are missing or odd.
+static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long end) {
+  const vf factor = vsplat(s->h->factor / 128.0f);
+  for (; s->next < end; s->next += 2)
+    for (int i = 0; i < 2; i++) {
+      const float *from = s->scores + s->next * 32 + i * VL;
+      const vf shift = (s->shift[i] - CK_BIASED) / 128.0f;
+      __m512i p = vinterleave_bf16(
+        vexp2_short(vfma(vload(from), factor, shift)), vexp2_short(vfma(vload(from + 32), factor, shift)));
+      if (s->next + 1 >= s->present) p = _mm512_maskz_mov_epi16(s->next < s->present ? 0x55555555 : 0, p);
+      s->total[i] = (vf)_mm512_dpbf16_ps((__m512)s->total[i], (__m512bh)p, (__m512bh)_mm512_set1_epi16(0x3f80));
+      _mm512_storeu_si512(s->p + s->next * 32 + i * 32, p);
+    }
+}
+
+/// Up to `rows` rows of scores become pairs of probabilities.
 CK_INLINE void finish_rows(struct pending *s, long rows) {
   const long end = ck_min_long(s->count, s->next + ck_ceil_div(rows, 2) * 2);
   if (s->next >= end) return;
-  const vf factor = vsplat(s->h->factor);
-  const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-  for (; s->next < end; s->next += 2)
-    for (int i = 0; i < 2; i++) {
-      const vf x = vload(s->scores + s->next * 32 + i * VL), y = vload(s->scores + s->next * 32 + 32 + i * VL);
-      __m512i p;
-      if (s->odd) {
-        const vf shift = s->shift[i] - CK_BIASED;
-        p = vinterleave_bf16(vexp2_short(vfma(x, factor, shift) / 128.0f), vexp2_short(vfma(y, factor, shift) / 128.0f));
-      } else {
-        p = vexp2_pairs(x, y, factor, s->shift[i]);
-      }
-      if (s->next + 1 >= s->present) p = _mm512_maskz_mov_epi16(s->next < s->present ? 0x55555555 : 0, p);
-      s->total[i] = (vf)_mm512_dpbf16_ps((__m512)s->total[i], (__m512bh)p, ones);
-      _mm512_storeu_si512(s->p + s->next * 32 + i * 32, p);
+  const long quick = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
+  if (s->next < quick) {
+    const vf factor = vsplat(s->h->factor), first = s->shift[0], second = s->shift[1];
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    __mmask64 fractions = 0x5555555555555555;
+    __asm__("" : "+k"(fractions));  // or a known mask becomes one more instruction
+    __m512 total[2] = {(__m512)s->total[0], (__m512)s->total[1]};
+    const float *x = s->scores + s->next * 32;
+    uint16_t *p = s->p + s->next * 32;
+#pragma clang loop unroll(disable)
+    for (const float *last = s->scores + quick * 32; x < last; x += 64, p += 64) {
+      const __m512i left = vexp2_pairs(vload(x), vload(x + 32), factor, first, fractions);
+      const __m512i right = vexp2_pairs(vload(x + VL), vload(x + 32 + VL), factor, second, fractions);
+      total[0] = _mm512_dpbf16_ps(total[0], (__m512bh)left, ones);
+      total[1] = _mm512_dpbf16_ps(total[1], (__m512bh)right, ones);
+      _mm512_storeu_si512(p, left);
+      _mm512_storeu_si512(p + 32, right);
     }
+    s->total[0] = (vf)total[0], s->total[1] = (vf)total[1];
+    s->next = quick;
+  }
+  if (s->next < end) finish_odd_rows(s, end);
 }
 
 /// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened.
@@ -114,16 +136,21 @@ CK_INLINE void product(
   }
 }
 
-/// Whether some of 32 bf16 are infinite or not a number.
-CK_INLINE bool is_odd(__m512i x) {
-  const __m512i exponent = _mm512_set1_epi16(0x7f80);
-  return _mm512_cmpeq_epi16_mask(_mm512_and_si512(x, exponent), exponent) != 0;
+/// The larger magnitudes of 32 bf16, as whole numbers.
+CK_INLINE __m512i larger(__m512i magnitudes, __m512i x) {
+  return _mm512_max_epu16(magnitudes, _mm512_and_si512(x, _mm512_set1_epi16(0x7fff)));
+}
+
+/// Whether some magnitudes are infinite or not a number.
+CK_INLINE bool is_odd(__m512i magnitudes) {
+  return _mm512_cmpge_epu16_mask(magnitudes, _mm512_set1_epi16(0x7f80)) != 0;
 }
 
 /// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
 static void pack_queries(struct head *h, uint16_t *q, long query) {
   const struct ck_attention *a = h->a;
   const uint16_t *from = (const uint16_t *)a->q + (h->query_row + query) * a->q_pitch + h->column;
+  __m512i magnitudes = _mm512_setzero_si512();
   for (long half = 0; half < 32; half += 16)
     for (long c = 0; c < h->plan.row; c += 32) {
       vi rows[16];
@@ -131,12 +158,26 @@ static void pack_queries(struct head *h, uint16_t *q, long query) {
       for (int i = 0; i < 16; i++) {
         const __m512i row =
           _mm512_maskz_loadu_epi16(query + half + i < h->count ? mask : 0, from + (half + i) * a->q_pitch + c);
-        h->odd_queries |= is_odd(row);
+        magnitudes = larger(magnitudes, row);
         rows[i] = (vi)row;
       }
       transpose16(rows);
       for (int i = 0; i < 16; i++) memcpy(q + (c / 2 + i) * 64 + half * 2, &rows[i], 64);
     }
+  h->odd_queries |= is_odd(magnitudes);
+}
+
+/// to[16][32] = the columns of `mask` of 32 rows of values, transposed; zeros from row `count` on.
+CK_INLINE void transpose_values(uint16_t *to, long step, const uint16_t *v, long pitch, long count, __mmask16 mask) {
+  vi pairs[16];
+  for (int i = 0; i < 16; i++, v += 2 * pitch) {
+    const __m256i first = _mm256_maskz_loadu_epi16(2 * i < count ? mask : 0, v);
+    const __m256i second = _mm256_maskz_loadu_epi16(2 * i + 1 < count ? mask : 0, v + pitch);
+    pairs[i] = (vi)_mm512_or_si512(
+      _mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+  }
+  transpose16(pairs);
+  for (int i = 0; i < 16; i++) memcpy(to + i * step, &pairs[i], 64);
 }
 
 /// Copies keys and transposes values of a block of `count` keys; zeros up to whole tiles.
@@ -146,27 +187,29 @@ static void pack_keys(struct head *h, long key, long count) {
   const uint16_t *k = (const uint16_t *)a->k + (h->key_row + key) * a->k_pitch + h->column;
   const uint16_t *v = (const uint16_t *)a->v + (h->key_row + key) * a->v_pitch + h->column;
   h->odd_keys = false;
-  for (long j = 0; j < all; j++)
-    for (long c = 0; c < h->plan.row; c += 32) {
-      const __mmask32 mask = j < count ? (__mmask32)((1ull << clamp(a->d - c, 32)) - 1) : 0;
-      const __m512i row = _mm512_maskz_loadu_epi16(mask, k + j * a->k_pitch + c);
-      h->odd_keys |= is_odd(row);
-      _mm512_storeu_si512(h->k + j * h->plan.row + c, row);
+  for (long c = 0; c < h->plan.row; c += 32) {
+    __m512i magnitudes = _mm512_setzero_si512();
+    const __mmask32 mask = (__mmask32)((1ull << clamp(a->d - c, 32)) - 1);
+    const uint16_t *from = k + c;
+    uint16_t *to = h->k + c;
+    for (long j = 0; j < count; j++, from += a->k_pitch, to += h->plan.row) {
+      const __m512i row = _mm512_maskz_loadu_epi16(mask, from);
+      magnitudes = larger(magnitudes, row);
+      _mm512_storeu_si512(to, row);
     }
-  for (long j = 0; j < all; j += 32)
-    for (long c = 0; c < h->plan.depth; c += 16) {
-      vi pairs[16];
-      const __mmask16 mask = (__mmask16)((1u << clamp(a->d - c, 16)) - 1);
-      for (int i = 0; i < 16; i++) {
-        const uint16_t *at = v + (j + 2 * i) * a->v_pitch + c;
-        const __m256i first = _mm256_maskz_loadu_epi16(j + 2 * i < count ? mask : 0, at);
-        const __m256i second = _mm256_maskz_loadu_epi16(j + 2 * i + 1 < count ? mask : 0, at + a->v_pitch);
-        pairs[i] = (vi)_mm512_or_si512(
-          _mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
-      }
-      transpose16(pairs);
-      for (int i = 0; i < 16; i++) memcpy(h->v + (c + i) * h->plan.column + j, &pairs[i], 64);
+    for (long j = count; j < all; j++, to += h->plan.row) _mm512_storeu_si512(to, _mm512_setzero_si512());
+    _mm512_storeu_si512(h->sizes + c, magnitudes);
+    h->odd_keys |= is_odd(magnitudes);
+  }
+  for (long c = 0; c < h->plan.depth; c += 16) {
+    const __mmask16 mask = (__mmask16)((1u << clamp(a->d - c, 16)) - 1);
+    for (long j = 0; j < all; j += 32) {
+      const uint16_t *from = v + j * a->v_pitch + c;
+      uint16_t *to = h->v + c * h->plan.column + j;
+      if (j + 32 <= count) transpose_values(to, h->plan.column, from, a->v_pitch, 32, mask);
+      else transpose_values(to, h->plan.column, from, a->v_pitch, count - j, mask);
     }
+  }
 }
 
 /// Masks keys after their query: scores [count][32] of keys `key` + j and queries `query` + lane.
@@ -174,6 +217,28 @@ static void mask_future(float *scores, long key, long count, long query) {
   for (long j = query > key ? query - key : 0; j < count; j++)
     for (long lane = 0; lane < 32 && query + lane < key + j; lane++)
       scores[j * 32 + lane] = -__builtin_inff();
+}
+
+/// Whether no score of the block exceeds what is subtracted from the tile's by more than 64 binary digits, and none of the
+/// first block's falls as far below 0: a score is at most the sum of |q| times the largest |k| of each column.
+static bool is_bounded(const struct head *h, const struct tile *t) {
+  const __m512 factor = _mm512_set1_ps(__builtin_fabsf(h->factor));
+  __m512 bound[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (long c = 0; c < h->plan.row; c += 2) {
+    int32_t pair;
+    memcpy(&pair, h->sizes + c, 4);
+    for (int i = 0; i < 2; i++) {
+      const __m512i q = _mm512_and_si512(_mm512_loadu_si512(t->q + c * 32 + i * 32), _mm512_set1_epi16(0x7fff));
+      bound[i] = _mm512_dpbf16_ps(bound[i], (__m512bh)q, (__m512bh)_mm512_set1_epi32(pair));
+    }
+  }
+  bool bounded = true;
+  for (int i = 0; i < 2; i++) {
+    const __m512 subtracted = t->started ? _mm512_loadu_ps(t->largest + i * VL) : _mm512_setzero_ps();
+    const __m512 excess = _mm512_sub_ps(_mm512_mul_ps(bound[i], factor), subtracted);
+    bounded &= _mm512_cmp_ps_mask(excess, _mm512_set1_ps(64 * 128.0f), _CMP_LE_OQ) == 0xffff;
+  }
+  return bounded;
 }
 
 /// Follows the maximum of new scores [count][32] where it grows by more than 2^8, scaling what is there down. Returns
@@ -249,7 +314,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.query_row = sample * a->queries + first;
   h.key_row = sample * a->keys;
   h.column = part / h.plan.blocks % a->heads * a->d;
-  h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v);
+  h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.sizes = (uint16_t *)(memory + at.sizes);
 
   begin_blocks();
   const long last = a->causal ? ck_min_long(a->keys, first + h.count) : a->keys;
@@ -274,7 +339,9 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       const long rest = pending.count - pending.next;
       product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, ck_round_up(a->d, RUN), false, &pending, rest);
       if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
-      const bool small = follow_maximum(&h, &t, s, n);
+      const bool bounded = is_bounded(&h, &t), small = bounded || follow_maximum(&h, &t, s, n);
+      if (bounded && !t.started)
+        for (int i = 0; i < 32; i++) t.largest[i] = t.sum[i] = 0;
       struct pending next = {
         .h = &h, .tile = t, .scores = s, .p = (uint16_t *)(memory + at.p) + place, .count = ck_round_up(n, 32), .present = n,
         .odd = !small || h.odd_queries || h.odd_keys,

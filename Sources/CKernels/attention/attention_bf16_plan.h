@@ -22,7 +22,7 @@ static inline struct ck_attention_bf16_plan ck_attention_bf16_plan(const struct 
   struct ck_attention_bf16_plan p = {0};
   if (a->queries <= 0 || a->d <= 0 || a->samples <= 0 || a->heads <= 0) return p;
   // Queries and results of a part stay in L2; small blocks would pay too much for copying keys and values.
-  const long largest = ck_max_long(64, ck_min_long(256, 131072 / a->d / 32 * 32));
+  const long largest = ck_max_long(64, ck_min_long(512, 131072 / a->d / 32 * 32));
   const long wanted = ck_ceil_div(32, a->samples * a->heads);
   p.blocks = ck_max_long(ck_ceil_div(a->queries, largest), ck_min_long(wanted, ck_ceil_div(a->queries, 64)));
   p.block = ck_round_up(ck_ceil_div(a->queries, p.blocks), 32);
@@ -40,6 +40,7 @@ struct ck_attention_bf16_layout {
   size_t o;       // f32 [block / 32][depth][32]: results transposed, not yet divided by the sum
   size_t k;       // bf16 [keys][row]
   size_t v;       // bf16 [depth][column]: values transposed
+  size_t sizes;   // bf16 [row]: the largest magnitude of each column of k
   size_t scores;  // f32 [2][keys][32]: of one tile of queries, and of the one before
   size_t p;       // bf16 [2][keys / 2][32][2]: their probabilities in pairs
   size_t largest, sum;  // f32 [block]
@@ -53,6 +54,7 @@ static inline struct ck_attention_bf16_layout ck_attention_bf16_layout(const str
   l.o = at, at += (size_t)(p->block * p->depth) * 4;
   l.k = at, at += (size_t)(p->keys * p->row) * 2;
   l.v = at, at += (size_t)(p->depth * p->column) * 2;
+  l.sizes = at, at += (size_t)p->row * 2;
   l.scores = at, at += (size_t)(2 * p->keys * 32) * 4;
   l.p = at, at += (size_t)(2 * p->keys * 32) * 2;
   l.largest = at, at += (size_t)p->block * 4;

@@ -49,6 +49,26 @@ import Testing
     }
   }
 
+  /// Blocks of keys whose scores are known to be small among others whose largest must be found, in every order; and scores
+  /// that are all far below or above 0.
+  @Test func blocksOfManySizes() throws {
+    let (width, keys) = (80, 700)
+    let types = [70, keys, keys].map { TensorType(.bf16, [1, $0, width]) }
+    let graph = try makeGraph(types) { (x) throws(SDError) in try x[0].attention(x[1], x[2], heads: 2, scale: 0.16) }
+    let query = Tensor.random(types[0], seed: 1, in: 0.9...1.1), value = Tensor.random(types[2], seed: 3)
+    for factors: [Float] in [[0.1, 40, 0.1], [40, 0.1, 40], [-5, 40, 5], [-6, 6, -6], [-6, -6, -6], [6, 6, 6]] {
+      var key = Tensor.random(types[1], seed: 2, in: 0.5...1)
+      for i in key.values.indices { key.values[i] *= factors[i / width / 256] }
+      let inputs = ["0": query, "1": key.cast(to: .bf16), "2": value]
+      let wanted = try #require(Interpreter().run(graph, inputs: inputs)["out"])
+      for cpu in CPU.checked {
+        let device = CPUDevice(threads: 2, cpu: cpu)
+        let result = try #require(TestSupport.run(graph, on: device, inputs, fill: { _ in })["out"])
+        #expect(nmse(result.values, wanted.values) < 2e-5, "\(factors), \(cpu.level)")
+      }
+    }
+  }
+
   /// Queries in 16 bits, keys and values that a prompt graph keeps in float32.
   @Test func mixedTypes() throws {
     let types = [
