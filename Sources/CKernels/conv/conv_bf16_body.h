@@ -199,8 +199,8 @@ struct pending {
   const struct ck_block_rows *rows;
   const float *sums;
   long next, count;              // of the rows that exist
+  long due;                      // rows that should have been finished by now
   struct halves halves, stored;  // of the columns that epilogues before and behind a gate see
-  bool full;                     // whether all columns of the panel exist
   long sample;                   // for which `base` was made
   long leading;                  // epilogues that are sums of vectors a sample
   struct moments moments;        // of a part of the statistics
@@ -221,22 +221,45 @@ static void find_base(struct pending *p, long sample) {
   p->sample = sample;
 }
 
-/// v[2] = the panel's columns of a row at x.
-CK_INLINE void load_halves(vf *v, const void *x, enum ck_dtype dtype, const struct halves *h, bool full) {
-  for (int i = 0; i < 2; i++) {
-    const void *from = element(x, dtype, h->column[i]);
-    if (full) v[i] = vload_as(from, dtype);
-    else v[i] = h->count[i] == 0 ? vsplat(0) : h->count[i] == 16 ? vload_as(from, dtype)
-                                                       : vload_tail(from, dtype, h->count[i]);
+/// Rows that are finished together: what is to be done is decided once, and none waits for the results of another.
+enum { ROWS = 4 };
+/// Unrolled: their vectors stay in registers.
+#define CK_ALL _Pragma("clang loop unroll(full)")
+
+/// v[rows][2] += the panel's columns of an epilogue's x, whose rows begin at the elements `at`.
+CK_INLINE void add_columns(
+  vf (*v)[2], int rows, const struct ck_epilogue *e, const long *at, const struct halves *h)
+{
+  if (e->dtype == CK_BF16 && h->count[1] == 16) {
+    CK_ALL for (int r = 0; r < rows; r++)
+      CK_ALL for (int i = 0; i < 2; i++) v[r][i] += vload_bf16((const uint16_t *)e->x + at[r] + h->column[i]);
+    return;
   }
+  CK_ALL for (int r = 0; r < rows; r++)
+    CK_ALL for (int i = 0; i < 2; i++) {
+      const void *from = element(e->x, e->dtype, at[r] + h->column[i]);
+      if (h->count[i] == 16) v[r][i] += vload_as(from, e->dtype);
+      else if (h->count[i] > 0) v[r][i] += vload_tail(from, e->dtype, h->count[i]);
+    }
 }
 
-CK_INLINE vf activated(vf x, enum ck_activation activation, bool is_short) {
+#define CK_EACH(function) \
+  CK_ALL for (int r = 0; r < rows; r++) \
+    CK_ALL for (int i = first; i < 2; i++) v[r][i] = function(v[r][i])
+
+/// v[rows][first ..< 2] = activation(v). `is_short`: for results that are rounded to bf16.
+CK_INLINE void activate_rows(vf (*v)[2], int rows, int first, enum ck_activation activation, bool is_short) {
   switch (activation) {
-    case CK_SILU: return is_short ? vsilu_short(x) : vsilu(x);
-    case CK_GELU: return is_short ? vgelu_short(x) : vgelu(x);
-    case CK_QUICK_GELU: return vquick_gelu(x);
-    default: return x;
+    case CK_SILU:
+      if (is_short) CK_EACH(vsilu_short);
+      else CK_EACH(vsilu);
+      break;
+    case CK_GELU:
+      if (is_short) CK_EACH(vgelu_short);
+      else CK_EACH(vgelu);
+      break;
+    case CK_QUICK_GELU: CK_EACH(vquick_gelu); break;
+    default: break;
   }
 }
 
@@ -273,56 +296,67 @@ static void store_moments(const struct pending *p, long row) {
   }
 }
 
-CK_INLINE void finish_row(struct pending *p, long row) {
+/// Finishes the next `rows` rows, all of one sample.
+CK_INLINE void finish_next(struct pending *p, const int rows) {
   const struct ck_conv *c = p->w->conv;
-  const struct ck_row_place *place = p->w->places + p->rows->first + row;
-  const float *sums = p->sums + p->rows->at[row] * 32;
+  const struct ck_row_place *place = p->w->places + p->rows->first + p->next;
   const struct halves *h = &p->halves;
   const bool is_short = c->y_dtype == CK_BF16;
-  vf v[2] = {vload(sums) + vload(p->base), vload(sums + VL) + vload(p->base + VL)};
+  vf v[ROWS][2];
+  CK_ALL for (int r = 0; r < rows; r++)
+    CK_ALL for (int i = 0; i < 2; i++)
+      v[r][i] = vload(p->sums + p->rows->at[p->next + r] * 32 + i * VL) + vload(p->base + i * VL);
   for (long i = p->leading; i < c->epilogue_count; i++) {
     const struct ck_epilogue *e = c->epilogues + i;
-    vf more[2];
+    long at[ROWS] = {0};
     switch (e->kind) {
       case CK_BIAS:
       case CK_ROW:
-      case CK_RESIDUAL: {
-        const long from = e->kind == CK_BIAS ? 0 : (e->kind == CK_ROW ? place->sample : place->row) * e->pitch;
-        load_halves(more, element(e->x, e->dtype, from), e->dtype, h, p->full && h == &p->halves);
-        v[0] += more[0], v[1] += more[1];
+      case CK_RESIDUAL:
+        if (e->kind != CK_BIAS)
+          CK_ALL for (int r = 0; r < rows; r++) at[r] = (e->kind == CK_ROW ? place->sample : place[r].row) * e->pitch;
+        add_columns(v, rows, e, at, h);
         break;
-      }
-      case CK_ACTIVATION:
-        v[0] = activated(v[0], e->activation, is_short), v[1] = activated(v[1], e->activation, is_short);
-        break;
+      case CK_ACTIVATION: activate_rows(v, rows, 0, e->activation, is_short); break;
       case CK_GATE:
-        v[0] *= activated(v[1], CK_GELU, is_short);
+        activate_rows(v, rows, 1, CK_GELU, is_short);
+        CK_ALL for (int r = 0; r < rows; r++) v[r][0] *= v[r][1];
         h = &p->stored;
         break;
     }
   }
-  if (p->part_rows > 0) {
-    add_moments(&p->moments, v, p->part_next == 0);
-    if (++p->part_next == p->part_rows) store_moments(p, row), p->part_next = 0;
-  }
-  void *to = element_out(c->y, c->y_dtype, place->y);
-  if (p->full && c->y_dtype == CK_BF16 && !c->gated) {
-    vstore_pair_bf16((uint16_t *)to + h->column[0], v[0], v[1]);
+  if (p->part_rows > 0)
+    CK_ALL for (int r = 0; r < rows; r++) {
+      add_moments(&p->moments, v[r], p->part_next == 0);
+      if (++p->part_next == p->part_rows) store_moments(p, p->next + r), p->part_next = 0;
+    }
+  p->next += rows;
+  if (is_short && h->count[1] == 16) {
+    CK_ALL for (int r = 0; r < rows; r++) vstore_pair_bf16((uint16_t *)c->y + place[r].y + h->column[0], v[r][0], v[r][1]);
     return;
   }
-  for (int i = 0; i < 2; i++) {
-    void *half = element_out(to, c->y_dtype, h->column[i]);
-    if (h->count[i] == 16) vstore_as(half, c->y_dtype, v[i]);
-    else if (h->count[i] > 0) vstore_tail(half, c->y_dtype, v[i], h->count[i]);
-  }
+  CK_ALL for (int r = 0; r < rows; r++)
+    CK_ALL for (int i = 0; i < 2; i++) {
+      void *half = element_out(c->y, c->y_dtype, place[r].y + h->column[i]);
+      if (h->count[i] == 16 && is_short) vstore_short(half, v[r][i]);
+      else if (h->count[i] == 16) vstore_as(half, c->y_dtype, v[r][i]);
+      else if (h->count[i] > 0) vstore_tail(half, c->y_dtype, v[r][i], h->count[i]);
+    }
 }
 
+// Not part of their callers, which are loops around products in many forms.
+static __attribute__((noinline)) void finish_one(struct pending *p) { finish_next(p, 1); }
+static __attribute__((noinline)) void finish_some(struct pending *p) { finish_next(p, ROWS); }
+
 CK_INLINE void finish_rows(struct pending *p, long rows) {
-  const long end = ck_min_long(p->count, p->next + rows);
-  for (; p->next < end; p->next++) {
-    const long sample = p->w->places[p->rows->first + p->next].sample;
-    if (sample != p->sample) find_base(p, sample);
-    finish_row(p, p->next);
+  p->due += rows;
+  while (p->next < p->count && p->due >= ck_min_long(ROWS, p->count - p->next)) {
+    const struct ck_row_place *place = p->w->places + p->rows->first + p->next;
+    if (place->sample != p->sample) find_base(p, place->sample);
+    const bool some = p->next + ROWS <= p->count && place[ROWS - 1].sample == p->sample;
+    if (some) finish_some(p);
+    else finish_one(p);
+    p->due -= some ? ROWS : 1;
   }
 }
 
@@ -353,9 +387,9 @@ static void multiply_strip(struct work *w, long first_panel, long panels, float 
       };
       multiply(&b, &pending);
       finish_rows(&pending, CK_BLOCK);
-      pending.rows = rows, pending.sums = b.sums, pending.next = 0, pending.count = rows->count;
+      pending.rows = rows, pending.sums = b.sums, pending.next = pending.due = 0, pending.count = rows->count;
       if (i > 0) continue;
-      pending.halves = halves, pending.full = halves.count[1] == 16, pending.sample = -1;
+      pending.halves = halves, pending.sample = -1;
       pending.stored = c->gated ? gated_halves(panel, &halves) : halves;
     }
   }
