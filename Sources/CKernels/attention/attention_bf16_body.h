@@ -1,4 +1,4 @@
-// Attention on bf16, one part: up to 512 queries of one head against all keys.
+// Attention on bf16, one part: up to 1024 queries of one head against all keys.
 //
 // q, k, v, o: [samples, tokens, heads * d] bf16, see ck_attention_bf16.h. Everything is transposed: 32 queries
 // are the 32 columns of a block. Scores^T [keys][32] = K Q^T takes rows of K as they are; maxima and sums then
@@ -76,19 +76,22 @@ CK_INLINE __m512i vexp2_pairs(vf x, vf y, vf factor, vf shift, __mmask64 fractio
   return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(fractions, low, k, high));
 }
 
-/// Rows of scores up to `end` become pairs of probabilities, two keys at a time, in any of which some are missing or odd.
+/// Rows of scores up to `end` become pairs of probabilities, two keys at a time, where some are odd or do not exist.
 static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long end) {
   const vf factor = vsplat(s->h->factor / 128.0f);
-  for (; s->next < end; s->next += 2)
+  for (; s->next < end && s->next < s->present; s->next += 2)
     for (int i = 0; i < 2; i++) {
       const float *from = s->scores + s->next * 32 + i * VL;
       const vf shift = (s->shift[i] - CK_BIASED) / 128.0f;
       __m512i p = vinterleave_bf16(
         vexp2_short(vfma(vload(from), factor, shift)), vexp2_short(vfma(vload(from + 32), factor, shift)));
-      if (s->next + 1 >= s->present) p = _mm512_maskz_mov_epi16(s->next < s->present ? 0x55555555 : 0, p);
+      if (s->next + 1 == s->present) p = _mm512_maskz_mov_epi16(0x55555555, p);
       s->total[i] = (vf)_mm512_dpbf16_ps((__m512)s->total[i], (__m512bh)p, (__m512bh)_mm512_set1_epi16(0x3f80));
       _mm512_storeu_si512(s->p + s->next * 32 + i * 32, p);
     }
+  if (s->next >= end) return;
+  memset(s->p + s->next * 32, 0, (size_t)(end - s->next) * 64);
+  s->next = end;
 }
 
 /// Up to `rows` rows of scores become pairs of probabilities.
@@ -156,8 +159,8 @@ static void pack_queries(struct head *h, uint16_t *q, long query) {
       vi rows[16];
       const __mmask32 mask = (__mmask32)((1ull << clamp(a->d - c, 32)) - 1);
       for (int i = 0; i < 16; i++) {
-        const __m512i row =
-          _mm512_maskz_loadu_epi16(query + half + i < h->count ? mask : 0, from + (half + i) * a->q_pitch + c);
+        const bool exists = query + half + i < h->count;
+        const __m512i row = _mm512_maskz_loadu_epi16(exists ? mask : 0, exists ? from + (half + i) * a->q_pitch + c : from);
         magnitudes = larger(magnitudes, row);
         rows[i] = (vi)row;
       }
@@ -170,9 +173,11 @@ static void pack_queries(struct head *h, uint16_t *q, long query) {
 /// to[16][32] = the columns of `mask` of 32 rows of values, transposed; zeros from row `count` on.
 CK_INLINE void transpose_values(uint16_t *to, long step, const uint16_t *v, long pitch, long count, __mmask16 mask) {
   vi pairs[16];
-  for (int i = 0; i < 16; i++, v += 2 * pitch) {
-    const __m256i first = _mm256_maskz_loadu_epi16(2 * i < count ? mask : 0, v);
-    const __m256i second = _mm256_maskz_loadu_epi16(2 * i + 1 < count ? mask : 0, v + pitch);
+  for (int i = 0; i < 16; i++) {
+    // Nothing behind the last row is touched, not even under a mask, which may be slow.
+    const __m256i first = _mm256_maskz_loadu_epi16(2 * i < count ? mask : 0, 2 * i < count ? v + 2 * i * pitch : v);
+    const __m256i second =
+      _mm256_maskz_loadu_epi16(2 * i + 1 < count ? mask : 0, 2 * i + 1 < count ? v + (2 * i + 1) * pitch : v);
     pairs[i] = (vi)_mm512_or_si512(
       _mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
   }
@@ -280,7 +285,8 @@ static void finish(struct pending *s, struct pending *next) {
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
   // No product has more rows than there are columns of v: the tiles of depth beyond d are zero. The other half of the next
   // tile's scores is softened by the products that make scores.
-  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), s->p, s->count, s->tile.started, next, next->count / 2);
+  const long keys = ck_round_up(s->present, RUN);
+  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), s->p, keys, s->tile.started, next, next->count / 2);
 }
 
 /// Rows of o from the part's query `query` on = o [depth][32] / sum.
@@ -288,15 +294,15 @@ static void store_results(const struct head *h, const struct tile *t, long query
   const struct ck_attention *a = h->a;
   for (long lane = 0; lane < 32; lane += 16) {
     const vf scale = 1.0f / vload(t->sum + lane);
-    for (long c = 0; c < h->plan.depth; c += 16) {
-      vi rows[16];
-      for (int i = 0; i < 16; i++)
-        rows[i] = c + i < a->d ? (vi)(vload(t->o + (c + i) * 32 + lane) * scale) : (vi)(0);
-      transpose16(rows);
+    const long exist = clamp(h->count - query - lane, 16);
+    for (long c = 0; c < a->d; c += 16) {
       const long count = clamp(a->d - c, 16);
-      for (long i = 0; i < 16 && query + lane + i < h->count; i++) {
-        uint16_t *to = (uint16_t *)a->o + (h->query_row + query + lane + i) * a->o_pitch + h->column + c;
-        if (count == 16) vstore_bf16(to, (vf)rows[i]);
+      vi rows[16];
+      for (int i = 0; i < 16; i++) rows[i] = i < count ? (vi)(vload(t->o + (c + i) * 32 + lane) * scale) : (vi)(0);
+      transpose16(rows);
+      uint16_t *to = (uint16_t *)a->o + (h->query_row + query + lane) * a->o_pitch + h->column + c;
+      for (long i = 0; i < exist; i++, to += a->o_pitch) {
+        if (count == 16) vstore_short(to, (vf)rows[i]);
         else vstore_tail(to, CK_BF16, (vf)rows[i], count);
       }
     }
@@ -337,7 +343,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       const long place = query / 32 % 2 * h.plan.keys * 32;
       float *s = (float *)(memory + at.scores) + place;
       const long rest = pending.count - pending.next;
-      product(s, h.k, h.plan.row, ck_round_up(n, 32), t.q, ck_round_up(a->d, RUN), false, &pending, rest);
+      product(s, h.k, h.plan.row, ck_round_up(n, 16), t.q, ck_round_up(a->d, RUN), false, &pending, rest);
       if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
       const bool bounded = is_bounded(&h, &t), small = bounded || follow_maximum(&h, &t, s, n);
       if (bounded && !t.started)

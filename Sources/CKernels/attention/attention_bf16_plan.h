@@ -22,7 +22,7 @@ static inline struct ck_attention_bf16_plan ck_attention_bf16_plan(const struct 
   struct ck_attention_bf16_plan p = {0};
   if (a->queries <= 0 || a->d <= 0 || a->samples <= 0 || a->heads <= 0) return p;
   // Queries and results of a part stay in L2; small blocks would pay too much for copying keys and values.
-  const long largest = ck_max_long(64, ck_min_long(512, 131072 / a->d / 32 * 32));
+  const long largest = ck_max_long(64, ck_min_long(1024, 131072 / a->d / 32 * 32));
   const long wanted = ck_ceil_div(32, a->samples * a->heads);
   p.blocks = ck_max_long(ck_ceil_div(a->queries, largest), ck_min_long(wanted, ck_ceil_div(a->queries, 64)));
   p.block = ck_round_up(ck_ceil_div(a->queries, p.blocks), 32);
