@@ -45,6 +45,9 @@ enum ck_isa ck_detect(void) {
   const unsigned f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
   if ((state & zmm) != zmm || (b & f_dq_bw_vl) != f_dq_bw_vl) return CK_AVX2;
   // Leaf 1DH, which describes the tiles, reads zero on some virtual machines whose tiles work: it is not asked.
+#ifdef CK_TILE_MODEL
+  if (has_avx512_bf16()) return CK_AMX;
+#endif
   const unsigned bf16_tile = 1u << 22 | 1u << 24, tiles = 0x60000;
   if ((d & bf16_tile) != bf16_tile || (state & tiles) != tiles || !has_avx512_bf16()) return CK_AVX512;
   return allow_tiles() ? CK_AMX : CK_AVX512;
@@ -106,7 +109,7 @@ __attribute__((target("avx512f,avx512bf16"))) static void spin_avx512_bf16(void)
     }
   }
 }
-#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,amx-tile,amx-bf16"))), apply_to = function)
 #include "vector/tile_unit.h"
 static void spin_tiles(void) {
   tiles_on();

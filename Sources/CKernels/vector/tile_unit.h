@@ -4,6 +4,9 @@
 
 #include <immintrin.h>
 
+#ifdef CK_TILE_MODEL
+#include "tile_model.h"
+#else
 CK_INLINE void tiles_on(void) {
   // What ldtilecfg reads. Palette 1 is architectural.
   struct {
@@ -22,5 +25,6 @@ CK_INLINE void tiles_off(void) { _tile_release(); }
 #define tile_store(t, to, stride) _tile_stored(t, to, stride)
 /// c [16][16] += a [16][32] * b [16][16][2]
 #define tile_product(c, a, b) _tile_dpbf16ps(c, a, b)
+#endif
 
 #endif
