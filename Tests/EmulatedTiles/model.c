@@ -1,4 +1,4 @@
-// The model of the tile unit's time (Sources/CKernels/vector/tile_model.h) goes with the kernels. It is compiled, not run.
+// The model of the tile unit's time (Sources/CKernels/vector/tile_model.h) goes with the kernels: compiled, not run.
 #if defined(__x86_64__)
 #define CK_TILE_MODEL 2
 #define CK_SUFFIX modelled

@@ -160,7 +160,8 @@ static void pack_queries(struct head *h, uint16_t *q, long query) {
       const __mmask32 mask = (__mmask32)((1ull << clamp(a->d - c, 32)) - 1);
       for (int i = 0; i < 16; i++) {
         const bool exists = query + half + i < h->count;
-        const __m512i row = _mm512_maskz_loadu_epi16(exists ? mask : 0, exists ? from + (half + i) * a->q_pitch + c : from);
+        const uint16_t *at = exists ? from + (half + i) * a->q_pitch + c : from;
+        const __m512i row = _mm512_maskz_loadu_epi16(exists ? mask : 0, at);
         magnitudes = larger(magnitudes, row);
         rows[i] = (vi)row;
       }
@@ -224,8 +225,8 @@ static void mask_future(float *scores, long key, long count, long query) {
       scores[j * 32 + lane] = -__builtin_inff();
 }
 
-/// Whether no score of the block exceeds what is subtracted from the tile's by more than 64 binary digits, and none of the
-/// first block's falls as far below 0: a score is at most the sum of |q| times the largest |k| of each column.
+/// Whether no score of the block exceeds what is subtracted from the tile's by more than 64 binary digits, and none of
+/// the first block's falls as far below 0: a score is at most the sum of |q| times the largest |k| of each column.
 static bool is_bounded(const struct head *h, const struct tile *t) {
   const __m512 factor = _mm512_set1_ps(__builtin_fabsf(h->factor));
   __m512 bound[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};

@@ -332,7 +332,8 @@ CK_INLINE void finish_next(struct pending *p, const int rows) {
     }
   p->next += rows;
   if (is_short && h->count[1] == 16) {
-    CK_ALL for (int r = 0; r < rows; r++) vstore_pair_bf16((uint16_t *)c->y + place[r].y + h->column[0], v[r][0], v[r][1]);
+    uint16_t *y = (uint16_t *)c->y + h->column[0];
+    CK_ALL for (int r = 0; r < rows; r++) vstore_pair_bf16(y + place[r].y, v[r][0], v[r][1]);
     return;
   }
   CK_ALL for (int r = 0; r < rows; r++)

@@ -15,7 +15,9 @@ CK_INLINE void vstore_pair_bf16(uint16_t *to, vf first, vf second) {
 }
 
 /// to[16] = a vector, rounded to nearest.
-CK_INLINE void vstore_short(uint16_t *to, vf x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
+CK_INLINE void vstore_short(uint16_t *to, vf x) {
+  _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+}
 
 /// [16][2]: lane by lane one element of the first and one of the second vector, rounded to nearest.
 CK_INLINE __m512i vinterleave_bf16(vf first, vf second) {
