@@ -115,6 +115,15 @@ import Testing
     }
   }
 
+  /// The largest score is the one with the smallest product.
+  @Test(arguments: dtypes) func negativeScale(_ dtype: DType) throws {
+    for (width, keys) in [(40, 77), (40, 72), (5, 17), (264, 72)] {
+      let (q, k) = (TensorType(dtype, [1, keys, 2 * width]), TensorType(dtype, [1, keys, 2 * width]))
+      try CUDACheck(Attention(heads: 2, scale: -0.5)).run(operands: [q, k, k])
+      if width < 264 { try CUDACheck(Attention(heads: 2, scale: -0.5, causal: true)).run(operands: [q, k, k]) }
+    }
+  }
+
   /// Wide heads are products of matrices, some queries at a time.
   @Test(arguments: dtypes) func wideAttention(_ dtype: DType) throws {
     let (q, k) = (TensorType(dtype, [2, 33, 2 * 264]), TensorType(dtype, [2, 72, 2 * 264]))

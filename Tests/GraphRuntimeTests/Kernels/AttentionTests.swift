@@ -69,6 +69,15 @@ import Testing
     }
   }
 
+  /// The largest score is the one with the smallest product.
+  @Test(arguments: [false, true]) func negativeScale(_ causal: Bool) throws {
+    var check = OpCheck(Attention(heads: 2, scale: -0.5, causal: causal))
+    check.processors = CPU.checked
+    for dtype in [DType.f32, .f16, .bf16] {
+      try check.run(operands: operands(dtype, queries: 77, keys: 77, width: 80))
+    }
+  }
+
   /// Queries in 16 bits, keys and values that a prompt graph keeps in float32.
   @Test func mixedTypes() throws {
     let types = [
