@@ -5,7 +5,7 @@
 // run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
 // O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
 // before results are scaled down. None is looked for where the sizes of queries and keys tell that powers stay within
-// 2^-64 ... 2^64 anyway. While one tile of queries is multiplied, another one is softened: the one before by
+// 2^-64 ... 2^64 anyway, with values of usual sizes. While one tile of queries is multiplied, another one is softened: the one before by
 // its scores' products, the next one by its results'.
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
@@ -21,6 +21,7 @@ struct head {
   uint16_t *k, *v, *sizes;          // of the block; sizes: the largest magnitude in each column of its keys
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
+  bool far_values;   // whether the largest of the block's values is so large or small that powers of 2^±64 may carry it away
 };
 
 /// A tile of 32 queries and what is known of it.
@@ -144,10 +145,13 @@ CK_INLINE __m512i larger(__m512i magnitudes, __m512i x) {
   return _mm512_max_epu16(magnitudes, _mm512_and_si512(x, _mm512_set1_epi16(0x7fff)));
 }
 
-/// Whether some magnitudes are infinite or not a number.
-CK_INLINE bool is_odd(__m512i magnitudes) {
-  return _mm512_cmpge_epu16_mask(magnitudes, _mm512_set1_epi16(0x7f80)) != 0;
+/// Whether some magnitudes reach that of the number with these bits.
+CK_INLINE bool reach(__m512i magnitudes, uint16_t bits) {
+  return _mm512_cmpge_epu16_mask(magnitudes, _mm512_set1_epi16((int16_t)bits)) != 0;
 }
+
+/// Whether some magnitudes are infinite or not a number.
+CK_INLINE bool is_odd(__m512i magnitudes) { return reach(magnitudes, 0x7f80); }
 
 /// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
 static void pack_queries(struct head *h, uint16_t *q, long query) {
@@ -171,8 +175,11 @@ static void pack_queries(struct head *h, uint16_t *q, long query) {
   h->odd_queries |= is_odd(magnitudes);
 }
 
-/// to[16][32] = the columns of `mask` of 32 rows of values, transposed; zeros from row `count` on.
-CK_INLINE void transpose_values(uint16_t *to, long step, const uint16_t *v, long pitch, long count, __mmask16 mask) {
+/// to[16][32] = the columns of `mask` of 32 rows of values, transposed; zeros from row `count` on. Returns the larger
+/// magnitudes.
+CK_INLINE __m512i transpose_values(
+  uint16_t *to, long step, const uint16_t *v, long pitch, long count, __mmask16 mask, __m512i magnitudes)
+{
   vi pairs[16];
   for (int i = 0; i < 16; i++) {
     // Nothing behind the last row is touched, not even under a mask, which may be slow.
@@ -181,9 +188,11 @@ CK_INLINE void transpose_values(uint16_t *to, long step, const uint16_t *v, long
       _mm256_maskz_loadu_epi16(2 * i + 1 < count ? mask : 0, 2 * i + 1 < count ? v + (2 * i + 1) * pitch : v);
     pairs[i] = (vi)_mm512_or_si512(
       _mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+    magnitudes = larger(magnitudes, (__m512i)pairs[i]);
   }
   transpose16(pairs);
   for (int i = 0; i < 16; i++) memcpy(to + i * step, &pairs[i], 64);
+  return magnitudes;
 }
 
 /// Copies keys and transposes values of a block of `count` keys; zeros up to whole tiles.
@@ -207,15 +216,18 @@ static void pack_keys(struct head *h, long key, long count) {
     _mm512_storeu_si512(h->sizes + c, magnitudes);
     h->odd_keys |= is_odd(magnitudes);
   }
+  __m512i magnitudes = _mm512_setzero_si512();
   for (long c = 0; c < h->plan.depth; c += 16) {
     const __mmask16 mask = (__mmask16)((1u << clamp(a->d - c, 16)) - 1);
     for (long j = 0; j < all; j += 32) {
       const uint16_t *from = v + j * a->v_pitch + c;
       uint16_t *to = h->v + c * h->plan.column + j;
-      if (j + 32 <= count) transpose_values(to, h->plan.column, from, a->v_pitch, 32, mask);
-      else transpose_values(to, h->plan.column, from, a->v_pitch, count - j, mask);
+      if (j + 32 <= count) magnitudes = transpose_values(to, h->plan.column, from, a->v_pitch, 32, mask, magnitudes);
+      else magnitudes = transpose_values(to, h->plan.column, from, a->v_pitch, count - j, mask, magnitudes);
     }
   }
+  const uint16_t least = (127 - 32) << 7, most = (127 + 32) << 7;  // 2^-32, 2^32
+  h->far_values = !reach(magnitudes, least) || reach(magnitudes, most);
 }
 
 /// Masks keys after their query: scores [count][32] of keys `key` + j and queries `query` + lane.
@@ -228,7 +240,8 @@ static void mask_future(float *scores, long key, long count, long query) {
 /// Whether no score of the block exceeds what is subtracted from the tile's by more than 64 binary digits, and none of
 /// the first block's falls as far below 0: a score is at most the sum of |q| times the largest |k| of each column.
 static bool is_bounded(const struct head *h, const struct tile *t) {
-  const __m512 factor = _mm512_set1_ps(__builtin_fabsf(h->factor));
+  if (h->far_values) return false;
+  const __m512 factor = _mm512_set1_ps(h->factor);
   __m512 bound[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
   for (long c = 0; c < h->plan.row; c += 2) {
     int32_t pair;

@@ -42,7 +42,7 @@ CK_INLINE void copy_pixel(
     const long n = ck_min_long(VL, s->channels - c);
     const vf x = normal(k, c, n == VL ? vload_bf16(from + c) : vload_tail(from + c, CK_BF16, n));
     const vf y = silu ? vsilu_short(x) : x;
-    if (n == VL) vstore_bf16(to + c, y);
+    if (n == VL) vstore_short(to + c, y);
     else vstore_tail(to + c, CK_BF16, y, n);
   }
 }
