@@ -4,9 +4,9 @@
 // are the 32 columns of a block. Scores^T [keys][32] = K Q^T takes rows of K as they are; maxima and sums then
 // run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
 // O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
-// before results are scaled down. None is looked for where the sizes of queries and keys tell that powers stay within
-// 2^-64 ... 2^64 anyway, with values of usual sizes. While one tile of queries is multiplied, another one is softened: the one before by
-// its scores' products, the next one by its results'.
+// before results are scaled down. None is looked for where the sizes of queries and keys tell that powers stay
+// within 2^-64 ... 2^64 anyway, with values of usual sizes. Scores are softened while the units multiply: half
+// of a tile's while its others are made, the rest while the results of the tile before are.
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
 
@@ -21,7 +21,7 @@ struct head {
   uint16_t *k, *v, *sizes;          // of the block; sizes: the largest magnitude in each column of its keys
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
-  bool far_values;   // whether the largest of the block's values is so large or small that powers of 2^±64 may carry it away
+  bool far_values;   // whether powers of 2^±64 may carry the largest of the block's values away
 };
 
 /// A tile of 32 queries and what is known of it.
@@ -38,10 +38,11 @@ struct pending {
   struct tile tile;
   const float *scores;
   uint16_t *p;       // its probabilities, in pairs
-  long next, count;  // keys, even and rounded up to 32; those from `present` on do not exist
-  long present;
-  bool odd;          // whether some scores are infinite or not a number, or too large for the quick way
-  vf shift[2], total[2];
+  long next, ready, count;  // keys, even: softened, whose scores are there, all, rounded up to 32
+  long present;             // those from here on do not exist
+  bool odd;          // whether some scores are infinite or not a number, or too large for the usual way
+  bool bounded;      // whether no power of 2 is far from 1, or it is of minus infinity
+  vf total[2];
 };
 
 /// 2^x for x <= 9, relative error 1e-4. NaN stays.
@@ -57,24 +58,47 @@ CK_INLINE vf vexp2_short(vf x) {
 
 /// f - round(128 (2^(f / 128) - 1)): by how much the fraction f of an exponent exceeds the mantissa of its power.
 static const uint8_t excess[128] __attribute__((aligned(64))) = {
-  0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 8,
-  8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11,
-  11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 10, 10, 10, 10, 10, 10, 10, 10, 10, 9, 9, 9, 9, 9,
-  9, 9, 8, 8, 8, 8, 8, 7, 7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 1, 1, 1, 0,
+  0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4,
+  4, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 8,
+  8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 9, 9, 10, 10, 10, 10,
+  10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11,
+  11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11,
+  11, 11, 10, 10, 10, 10, 10, 10, 10, 10, 10, 9, 9, 9, 9, 9,
+  9, 9, 8, 8, 8, 8, 8, 7, 7, 7, 7, 7, 6, 6, 6, 6,
+  5, 5, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 1, 1, 1, 0,
 };
 
 /// Adding it to a float leaves the nearest whole number, plus the exponent's bias of bf16, in its low 16 bits.
 #define CK_BIASED (CK_ROUNDER + 127 * 128)
 
-/// The pairs (2^a, 2^b) in bf16, where a and b are x * factor + shift in 128ths; too small ones become 0. Seven bits of
-/// fraction are all that bf16 keeps: they select the mantissa, the rest is the exponent. `fractions`: the low bytes.
-CK_INLINE __m512i vexp2_pairs(vf x, vf y, vf factor, vf shift, __mmask64 fractions) {
-  const __m512 least = _mm512_set1_ps(CK_ROUNDER);
-  const __m512i a = (__m512i)_mm512_max_ps((__m512)vfma(x, factor, shift), least);
-  const __m512i b = (__m512i)_mm512_max_ps((__m512)vfma(y, factor, shift), least);
-  const __m512i k = _mm512_mask_blend_epi16(0xaaaaaaaa, a, _mm512_slli_epi32(b, 16));
-  const __m512i low = _mm512_load_si512(excess), high = _mm512_load_si512(excess + 64);
-  return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(fractions, low, k, high));
+/// What a tile's scores become powers of 2 with, in registers.
+struct powers {
+  vf factor, shift[2];
+  __m512i up;           // brings the low half of 32 bits to the place of the high half
+  __mmask64 high, low;  // the bytes of high halves; of fractions
+};
+
+CK_INLINE struct powers powers(const struct pending *s) {
+  struct powers p = {
+    .factor = vsplat(s->h->factor),
+    .shift = {CK_BIASED - vload(s->tile.largest), CK_BIASED - vload(s->tile.largest + VL)},
+    .up = _mm512_set4_epi32(0x0d0c0d0c, 0x09080908, 0x05040504, 0x01000100),
+    .high = 0xcccccccccccccccc,
+    .low = 0x5555555555555555,
+  };
+  __asm__("" : "+v"(p.up), "+k"(p.high), "+k"(p.low));  // or what is known of them becomes more instructions
+  return p;
+}
+
+/// The pairs (2^a, 2^b) in bf16, where a and b are x * factor + shift in 128ths. Seven bits of fraction are all that
+/// bf16 keeps: they select the mantissa, the rest is the exponent. `clamps`: a or b may be below the smallest number,
+/// which makes 0; minus infinity always does.
+CK_INLINE __m512i vexp2_pairs(vf x, vf y, const struct powers *p, int half, bool clamps) {
+  __m512 a = (__m512)vfma(x, p->factor, p->shift[half]), b = (__m512)vfma(y, p->factor, p->shift[half]);
+  if (clamps) a = _mm512_max_ps(a, _mm512_set1_ps(CK_ROUNDER)), b = _mm512_max_ps(b, _mm512_set1_ps(CK_ROUNDER));
+  const __m512i k = _mm512_mask_shuffle_epi8((__m512i)a, p->high, (__m512i)b, p->up);
+  const __m512i first = _mm512_load_si512(excess), last = _mm512_load_si512(excess + 64);
+  return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(p->low, first, k, last));
 }
 
 /// Rows of scores up to `end` become pairs of probabilities, two keys at a time, where some are odd or do not exist.
@@ -83,7 +107,7 @@ static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long en
   for (; s->next < end && s->next < s->present; s->next += 2)
     for (int i = 0; i < 2; i++) {
       const float *from = s->scores + s->next * 32 + i * VL;
-      const vf shift = (s->shift[i] - CK_BIASED) / 128.0f;
+      const vf shift = vload(s->tile.largest + i * VL) / -128.0f;
       __m512i p = vinterleave_bf16(
         vexp2_short(vfma(vload(from), factor, shift)), vexp2_short(vfma(vload(from + 32), factor, shift)));
       if (s->next + 1 == s->present) p = _mm512_maskz_mov_epi16(0x55555555, p);
@@ -95,35 +119,42 @@ static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long en
   s->next = end;
 }
 
+/// Rows of scores up to `end` become pairs of probabilities, where all are usual.
+CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps) {
+  const struct powers to = powers(s);
+  const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+  __m512 total[2] = {(__m512)s->total[0], (__m512)s->total[1]};
+  const float *x = s->scores + s->next * 32;
+  uint16_t *p = s->p + s->next * 32;
+#pragma clang loop unroll(disable)
+  for (const float *last = s->scores + end * 32; x < last; x += 64, p += 64) {
+    const __m512i left = vexp2_pairs(vload(x), vload(x + 32), &to, 0, clamps);
+    const __m512i right = vexp2_pairs(vload(x + VL), vload(x + 32 + VL), &to, 1, clamps);
+    total[0] = _mm512_dpbf16_ps(total[0], (__m512bh)left, ones);
+    total[1] = _mm512_dpbf16_ps(total[1], (__m512bh)right, ones);
+    _mm512_storeu_si512(p, left);
+    _mm512_storeu_si512(p + 32, right);
+  }
+  s->total[0] = (vf)total[0], s->total[1] = (vf)total[1];
+  s->next = end;
+}
+
+static __attribute__((noinline)) void finish_far_rows(struct pending *s, long end) { finish_usual_rows(s, end, true); }
+
 /// Up to `rows` rows of scores become pairs of probabilities.
 CK_INLINE void finish_rows(struct pending *s, long rows) {
-  const long end = ck_min_long(s->count, s->next + ck_ceil_div(rows, 2) * 2);
+  const long end = ck_min_long(s->ready, s->next + ck_ceil_div(rows, 2) * 2);
   if (s->next >= end) return;
-  const long quick = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
-  if (s->next < quick) {
-    const vf factor = vsplat(s->h->factor), first = s->shift[0], second = s->shift[1];
-    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-    __mmask64 fractions = 0x5555555555555555;
-    __asm__("" : "+k"(fractions));  // or a known mask becomes one more instruction
-    __m512 total[2] = {(__m512)s->total[0], (__m512)s->total[1]};
-    const float *x = s->scores + s->next * 32;
-    uint16_t *p = s->p + s->next * 32;
-#pragma clang loop unroll(disable)
-    for (const float *last = s->scores + quick * 32; x < last; x += 64, p += 64) {
-      const __m512i left = vexp2_pairs(vload(x), vload(x + 32), factor, first, fractions);
-      const __m512i right = vexp2_pairs(vload(x + VL), vload(x + 32 + VL), factor, second, fractions);
-      total[0] = _mm512_dpbf16_ps(total[0], (__m512bh)left, ones);
-      total[1] = _mm512_dpbf16_ps(total[1], (__m512bh)right, ones);
-      _mm512_storeu_si512(p, left);
-      _mm512_storeu_si512(p + 32, right);
-    }
-    s->total[0] = (vf)total[0], s->total[1] = (vf)total[1];
-    s->next = quick;
+  const long usual = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
+  if (s->next < usual) {
+    if (s->bounded) finish_usual_rows(s, usual, false);
+    else finish_far_rows(s, usual);
   }
   if (s->next < end) finish_odd_rows(s, end);
 }
 
-/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened.
+/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened, maybe of c
+/// itself as soon as they are there, while they are in L1.
 CK_INLINE void product(
   float *c, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
   struct pending *pending, long softened)
@@ -132,11 +163,15 @@ CK_INLINE void product(
   const long share = ck_ceil_div(softened, ck_ceil_div(rows, 32));
   for (long r = 0; r < rows; r += 32) {
     const struct ck_block b = {
-      .lines = &line, .count = 1, .start = {r, r + 16}, .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
+      .lines = &line, .count = 1, .start = {r, r + 16},
+      .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
       .tiles = rows - r > 16 ? 2 : 1, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
       .finish = share,
     };
+    const long before = pending->next;
     multiply(&b, pending);
+    finish_rows(pending, share - (pending->next - before));
+    if (pending->scores == c) pending->ready = r + 32;
   }
 }
 
@@ -237,13 +272,13 @@ static void mask_future(float *scores, long key, long count, long query) {
       scores[j * 32 + lane] = -__builtin_inff();
 }
 
-/// Whether no score of the block exceeds what is subtracted from the tile's by more than 64 binary digits, and none of
-/// the first block's falls as far below 0: a score is at most the sum of |q| times the largest |k| of each column.
+/// Whether no score of the block is more than 64 binary digits from what is subtracted from the tile's: its magnitude
+/// is at most the sum of |q| times the largest |k| of each column.
 static bool is_bounded(const struct head *h, const struct tile *t) {
   if (h->far_values) return false;
   const __m512 factor = _mm512_set1_ps(h->factor);
   __m512 bound[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for (long c = 0; c < h->plan.row; c += 2) {
+  for (long c = 0; c < h->a->d; c += 2) {
     int32_t pair;
     memcpy(&pair, h->sizes + c, 4);
     for (int i = 0; i < 2; i++) {
@@ -254,8 +289,8 @@ static bool is_bounded(const struct head *h, const struct tile *t) {
   bool bounded = true;
   for (int i = 0; i < 2; i++) {
     const __m512 subtracted = t->started ? _mm512_loadu_ps(t->largest + i * VL) : _mm512_setzero_ps();
-    const __m512 excess = _mm512_sub_ps(_mm512_mul_ps(bound[i], factor), subtracted);
-    bounded &= _mm512_cmp_ps_mask(excess, _mm512_set1_ps(64 * 128.0f), _CMP_LE_OQ) == 0xffff;
+    const __m512 most = _mm512_fmadd_ps(bound[i], factor, _mm512_abs_ps(subtracted));
+    bounded &= _mm512_cmp_ps_mask(most, _mm512_set1_ps(64 * 128.0f), _CMP_LE_OQ) == 0xffff;
   }
   return bounded;
 }
@@ -297,10 +332,9 @@ static void finish(struct pending *s, struct pending *next) {
   const struct head *h = s->h;
   finish_rows(s, s->count);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
-  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero. The other half of the next
-  // tile's scores is softened by the products that make scores.
-  const long keys = ck_round_up(s->present, RUN);
-  product(s->tile.o, h->v, h->plan.column, ck_round_up(h->a->d, 8), s->p, keys, s->tile.started, next, next->count / 2);
+  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero.
+  const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, 8);
+  product(s->tile.o, h->v, h->plan.column, depth, s->p, keys, s->tile.started, next, next->count / 2);
 }
 
 /// Rows of o from the part's query `query` on = o [depth][32] / sum.
@@ -356,17 +390,20 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       if (key == 0) pack_queries(&h, t.q, query);
       const long place = query / 32 % 2 * h.plan.keys * 32;
       float *s = (float *)(memory + at.scores) + place;
-      const long rest = pending.count - pending.next;
-      product(s, h.k, h.plan.row, ck_round_up(n, 16), t.q, ck_round_up(a->d, RUN), false, &pending, rest);
-      if (a->causal && key + n - 1 > first + query) mask_future(s, key, n, first + query);
-      const bool bounded = is_bounded(&h, &t), small = bounded || follow_maximum(&h, &t, s, n);
+      const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
       if (bounded && !t.started)
         for (int i = 0; i < 32; i++) t.largest[i] = t.sum[i] = 0;
       struct pending next = {
-        .h = &h, .tile = t, .scores = s, .p = (uint16_t *)(memory + at.p) + place, .count = ck_round_up(n, 32), .present = n,
-        .odd = !small || h.odd_queries || h.odd_keys,
-        .shift = {CK_BIASED - vload(t.largest), CK_BIASED - vload(t.largest + VL)},
+        .h = &h, .tile = t, .scores = s, .p = (uint16_t *)(memory + at.p) + place,
+        .count = ck_round_up(n, 32), .present = n, .odd = h.odd_queries || h.odd_keys, .bounded = bounded,
       };
+      // Scores that have to be looked at first, or masked, are softened while the next tile's are made.
+      struct pending *meanwhile = bounded && !masked ? &next : &pending;
+      const long run = ck_round_up(a->d, RUN);
+      product(s, h.k, h.plan.row, ck_round_up(n, 16), t.q, run, false, meanwhile, meanwhile->count / 2);
+      next.ready = next.count;
+      if (masked) mask_future(s, key, n, first + query);
+      if (!bounded) next.odd |= !follow_maximum(&h, &t, s, n);
       finish(&pending, &next);
       pending = next;
     }

@@ -6,7 +6,7 @@
 #include "../include/ck_attention_bf16.h"
 #include "../vector/prelude.h"
 
-enum { CK_KEYS = 256 };  // of a streamed block, at most
+enum { CK_KEYS = 512 };  // of a streamed block, at most
 
 static inline long ck_round_up(long n, long to) { return ck_ceil_div(n, to) * to; }
 
