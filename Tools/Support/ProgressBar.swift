@@ -1,12 +1,13 @@
 import DiffusionModels
 import GraphRuntime
 
-/// How far long work is: a bar with rate and time left on a terminal, plain lines elsewhere.
+/// How far long work is: a bar with rate and time left on a terminal, drawn up to twenty times a second, plain lines
+/// elsewhere.
 public final class ProgressBar: @unchecked Sendable {
   private let title: String
   private let isQuiet: Bool
   private var start = Profile.now()
-  private var lastLine = -1.0
+  private var lastLine = -1.0, lastBar = -1.0
 
   /// A bar for work of that name; a quiet one prints nothing.
   public init(_ title: String, isQuiet: Bool = false) {
@@ -24,6 +25,8 @@ public final class ProgressBar: @unchecked Sendable {
     let numbers =
       "\(done)/\(total) \(unit), \(rate >= 1 ? "\(decimal(rate, 2)) \(unit)/s" : "\(decimal(1 / max(rate, 1e-9), 2)) s/\(unit)")"
     if StandardError.isTerminal {
+      guard done == total || Profile.now() - lastBar >= 0.05 else { return }
+      lastBar = Profile.now()
       let width = 30
       let filled = width * done / total
       let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
