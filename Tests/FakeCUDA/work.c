@@ -122,6 +122,7 @@ int cuStreamBeginCapture_v2(CUstream stream, int mode) {
   struct object *object = fake_find(STREAM, stream);
   REQUIRE(object, INVALID_HANDLE);
   REQUIRE(!object->capturing, INVALID_VALUE);
+  fake_drop(&object->nodes);  // of a recording whose end failed
   object->capturing = 1;
   object->capture_mode = mode;
   object->capturer = pthread_self();

@@ -168,7 +168,7 @@ import Testing
     try expectFailure(
       ["SM": "75"],
       """
-      cuda:0 (Fake GPU sm_75) has compute capability 7.5; there are kernels for 8.x, 9.x, 10.x and 12.x
+      cuda:0 (Fake GPU sm_75) has compute capability 7.5; there are kernels for 8.0, 8.6, 8.9, 9.0, 10.x and 12.x
         Use --device cpu.
       """)
     try expectFailure(

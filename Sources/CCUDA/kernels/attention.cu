@@ -106,8 +106,9 @@ template <typename T, int D, int ROWS> DEVICE void attention(const cu_attention 
         for (int j = 0; j < KEYS / 8; j++) top = fmaxf(top, fmaxf(score[j][2 * half], score[j][2 * half + 1]));
         top = fmaxf(top, shuffle_xor(top, 1));
         top = fmaxf(top, shuffle_xor(top, 2));
-        const float shift = top == NEGATIVE_INFINITY ? 0 : top * scale;
-        const float rescale = exp2_fast(highest[r][half] * scale - shift);
+        const float base = top == NEGATIVE_INFINITY ? 0 : top, shift = base * scale;
+        // Exactly 1 where the maximum stays.
+        const float rescale = exp2_fast((highest[r][half] - base) * scale);
         highest[r][half] = top;
         float sum = 0;
 #pragma unroll

@@ -17,7 +17,9 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
 
   /// The family whose kernels run on a GPU of a compute capability (10 × major + minor), or nil.
   package init?(computeCapability: Int) {
-    // Binaries run on later minor versions of the same major one. There are none of 9, whose own instructions would not.
+    // Binaries run on later minor versions of the same major one. There are none of 9, whose own instructions would not,
+    // and those of 8 do not run on Jetson Orin, 8.7.
+    if computeCapability == 87 { return nil }
     let families = Self.allCases.filter {
       $0.computeCapability <= computeCapability && $0.computeCapability / 10 == computeCapability / 10
     }
@@ -30,8 +32,8 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
     if let family = Self(rawValue: name) {
       self = family
     } else {
-      // Those of Jetson Orin, GB300 and GB10, besides the first of each family.
-      let known = Self.allCases.map(\.computeCapability) + [87, 103, 121]
+      // Those of GB300 and GB10, besides the first of each family.
+      let known = Self.allCases.map(\.computeCapability) + [103, 121]
       guard name.hasPrefix("sm_"), let capability = Int(name.dropFirst(3)), known.contains(capability) else {
         return nil
       }
@@ -95,7 +97,7 @@ extension CUDAContext {
       throw SDError(
         .device,
         "\(name) (\(deviceName)) has compute capability \(computeCapability / 10).\(computeCapability % 10); there are "
-          + "kernels for 8.x, 9.x, 10.x and 12.x", hint: "Use --device cpu.")
+          + "kernels for 8.0, 8.6, 8.9, 9.0, 10.x and 12.x", hint: "Use --device cpu.")
     }
     return GPU(
       architecture: architecture, multiprocessors: multiprocessors, sharedBytesPerBlock: sharedBytesPerBlock)

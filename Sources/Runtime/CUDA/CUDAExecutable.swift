@@ -81,7 +81,8 @@ final class CUDAExecutable: Executable {
         for index in steps.indices { try launch(index) }
       }
     }
-    try graph?.launch()
+    if let graph { return try graph.launch() }
+    for index in steps.indices { try launch(index) }
   }
 
   func finish() throws(SDError) { try context.synchronize() }

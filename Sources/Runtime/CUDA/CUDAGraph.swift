@@ -20,24 +20,27 @@ package final class CUDAGraph: @unchecked Sendable {
 }
 
 extension CUDAContext {
-  /// Records launches, copies and fills instead of doing them. `body` must not allocate, upload, download or wait, nor may
-  /// another thread meanwhile: it is the context's stream that records.
+  /// Records launches, copies and fills instead of doing them; nil where this was spoiled, and the work is to be done
+  /// without a recording. `body` must not allocate, upload, download or wait, nor may another thread meanwhile: it is the
+  /// context's stream that records. Other users of the GPU in this process may spoil it, too, by waiting for all of its
+  /// work.
   ///
   /// - Throws: what `body` throws, and `SDError` (device).
-  package func record(_ body: () throws(SDError) -> Void) throws(SDError) -> CUDAGraph {
+  package func record(_ body: () throws(SDError) -> Void) throws(SDError) -> CUDAGraph? {
     let api = try current()
     let action = "record a graph on \(name)"
-    // Of this thread only: others, and other users of the GPU in this process, go on as they like.
+    // Of this thread only: others may allocate, copy and wait on streams of their own.
     let mode = Int32(SD_CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
     try driver.check(api.cuStreamBeginCapture_v2(stream, mode), action)
     var graph: CUgraph?
     defer { if let graph { _ = api.cuGraphDestroy(graph) } }
-    do throws(SDError) { try body() } catch {
-      // The stream would stay in capture and refuse everything.
-      _ = api.cuStreamEndCapture(stream, &graph)
-      throw error
-    }
-    try driver.check(api.cuStreamEndCapture(stream, &graph), action)
+    let recorded = Result { () throws(SDError) in try body() }
+    // Also where the body failed: the stream would stay in capture and refuse everything.
+    let status = api.cuStreamEndCapture(stream, &graph)
+    let spoiled: Int32 = 901  // CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+    if status == spoiled { return nil }
+    try recorded.get()
+    try driver.check(status, action)
     var executable: CUgraphExec?
     try driver.check(api.cuGraphInstantiateWithFlags(&executable, graph, 0), action)
     guard let executable else { throw SDError(.device, "cannot \(action): the driver gave nothing") }

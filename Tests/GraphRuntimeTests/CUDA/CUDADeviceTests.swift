@@ -37,9 +37,16 @@ import Testing
     }
   }
 
-  /// The second run launches what the first one recorded, and reads what was written in between.
-  @Test(.fakeGPU) func recordedRuns() throws {
-    let fake = try FakeCUDA()
+  /// Later runs launch what was recorded, and read what was written in between. A run whose recording somebody else spoils
+  /// does without, and the next one records.
+  @Test(
+    .fakeGPU,
+    arguments: [
+      "": (recordings: 1, launches: 2), "cuStreamEndCapture:1:901": (2, 6),
+      "cuLaunchKernelEx:2:901,cuStreamEndCapture:1:901": (2, 6),
+    ])
+  func recordedRuns(failures: String, calls: (recordings: Int, launches: Int)) throws {
+    let fake = try FakeCUDA(["FAIL": failures])
     let device = try CUDADevice(fake.context(), cache: .fake)
     let graph = try makeGraph([TensorType(.f32, [2, 3])]) { (x) throws(SDError) in try x[0].silu().adding(x[0]) }
     let program = try lower(graph, with: device.library)
@@ -54,9 +61,23 @@ import Testing
       for result in try y.read() { #expect((result - expected).magnitude < 1e-5) }
     }
     try executable.finish()
-    #expect(fake.calls("cuStreamBeginCapture_v2").count == 1)
-    #expect(fake.calls("cuGraphLaunch").count == 3)
-    #expect(fake.calls("cuLaunchKernelEx").count == 2)
+    #expect(fake.calls("cuStreamBeginCapture_v2").count == calls.recordings)
+    #expect(fake.calls("cuGraphLaunch").count == 4 - calls.recordings)
+    #expect(fake.calls("cuLaunchKernelEx").count == calls.launches)
+  }
+
+  /// Binaries run on later minor versions, but not on Jetson Orin's nor across 9's.
+  @Test func families() {
+    let families: [Int: CUDAArchitecture] = [
+      80: .sm80, 86: .sm86, 89: .sm89, 90: .sm90, 100: .sm100, 103: .sm100, 120: .sm120, 121: .sm120,
+    ]
+    for capability in 70..<130 {
+      let family = CUDAArchitecture(computeCapability: capability)
+      if let expected = families[capability] { #expect(family == expected) }
+      if [75, 87, 110].contains(capability) { #expect(family == nil) }
+    }
+    #expect(CUDAArchitecture(name: "sm_103") == .sm100)
+    #expect(CUDAArchitecture(name: "sm_87") == nil)
   }
 
   /// Programs that have the same weight have it once.

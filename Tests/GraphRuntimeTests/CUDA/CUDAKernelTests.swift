@@ -115,12 +115,12 @@ import Testing
     }
   }
 
-  /// The largest score is the one with the smallest product.
-  @Test(arguments: dtypes) func negativeScale(_ dtype: DType) throws {
+  /// The largest score is the one with the smallest product, or all are 0.
+  @Test(arguments: dtypes, [-0.5, 0] as [Float]) func unusualScale(_ dtype: DType, _ scale: Float) throws {
     for (width, keys) in [(40, 77), (40, 72), (5, 17), (264, 72)] {
       let (q, k) = (TensorType(dtype, [1, keys, 2 * width]), TensorType(dtype, [1, keys, 2 * width]))
-      try CUDACheck(Attention(heads: 2, scale: -0.5)).run(operands: [q, k, k])
-      if width < 264 { try CUDACheck(Attention(heads: 2, scale: -0.5, causal: true)).run(operands: [q, k, k]) }
+      try CUDACheck(Attention(heads: 2, scale: scale)).run(operands: [q, k, k])
+      if width < 264 { try CUDACheck(Attention(heads: 2, scale: scale, causal: true)).run(operands: [q, k, k]) }
     }
   }
 

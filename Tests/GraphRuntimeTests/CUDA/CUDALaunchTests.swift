@@ -145,15 +145,15 @@ struct CUDALaunchTests {
         try words.context.launch(words.add(10))
       }
       #expect(try words.value() == 0)
-      for _ in 0..<3 { try graph.launch() }
+      for _ in 0..<3 { try graph?.launch() }
       #expect(try words.value() == 33)
       #expect(fake.live(.graph) == 0 && fake.live(.graphExec) == 1)
       let fill = try words.context.record { () throws(SDError) in
         try words.context.fill(words.memory.address, byteCount: 32, 5)
         try words.context.copy(from: words.memory.address, to: words.memory.address + 32, byteCount: 32)
       }
-      try fill.launch()
-      try graph.launch()
+      try fill?.launch()
+      try graph?.launch()
       #expect(try words.value() == 0x0505_0505 + 11)
     }
     #expect(fake.leaks.isEmpty && fake.damages == 0)
@@ -171,10 +171,7 @@ struct CUDALaunchTests {
           throw failure
         }
       }
-      #expect(
-        throws: SDError(
-          .device, "cannot allocate 4 bytes on cuda:0: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED (900)")
-      ) { _ = try words.context.record { () throws(SDError) in _ = try words.context.allocate(4) } }
+      #expect(try words.context.record { () throws(SDError) in _ = try words.context.allocate(4) } == nil)
       try words.context.launch(words.add(2))
       #expect(try words.value() == 2)
     }
@@ -203,7 +200,7 @@ struct CUDALaunchTests {
         done.wait()
         try words.context.launch(words.add(1))
       }
-      try graph.launch()
+      try graph?.launch()
       #expect(outcome.withLock { $0 } == nil)
       #expect(try words.value() == 1)
     }

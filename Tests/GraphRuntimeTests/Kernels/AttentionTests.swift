@@ -71,9 +71,9 @@ import Testing
     }
   }
 
-  /// The largest score is the one with the smallest product.
-  @Test(arguments: [false, true]) func negativeScale(_ causal: Bool) throws {
-    var check = OpCheck(Attention(heads: 2, scale: -0.5, causal: causal))
+  /// The largest score is the one with the smallest product, or all are 0.
+  @Test(arguments: [false, true], [-0.5, 0] as [Float]) func unusualScale(_ causal: Bool, _ scale: Float) throws {
+    var check = OpCheck(Attention(heads: 2, scale: scale, causal: causal))
     check.processors = CPU.checked
     for dtype in [DType.f32, .f16, .bf16] {
       try check.run(operands: operands(dtype, queries: 77, keys: 77, width: 80))

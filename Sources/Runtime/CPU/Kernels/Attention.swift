@@ -7,7 +7,7 @@ extension Attention: CPULowerable {
   public func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel? {
     let (q, v) = (node.operands[0], node.operands[2])
     guard node.isFloat, q.lastDimension == v.lastDimension else { return nil }
-    let inPairs = cpu.multipliesBF16 && scale >= 0 && (node.operands + node.results).allSatisfy { $0.dtype == .bf16 }
+    let inPairs = cpu.multipliesBF16 && scale > 0 && (node.operands + node.results).allSatisfy { $0.dtype == .bf16 }
     let kernel =
       inPairs
       ? CKernel<ck_attention>(

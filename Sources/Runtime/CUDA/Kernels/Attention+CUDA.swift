@@ -9,8 +9,8 @@ extension Attention: CUDALowerable {
     let width = q.lastDimension / heads
     guard node.isFloat, Set(node.operands.map(\.dtype)).count == 1 else { return nil }
     let isSquare = q.lastDimension == v.lastDimension
-    // What is streamed subtracts the largest score before it is scaled.
-    if q.dtype.size == 2, scale >= 0, isSquare, let rows = Attention.rows[width] { return streamed(width, rows) }
+    // What is streamed subtracts the largest score before it is scaled, and none is minus infinity at first.
+    if q.dtype.size == 2, scale > 0, isSquare, let rows = Attention.rows[width] { return streamed(width, rows) }
     let isDivisible = [width, v.lastDimension / heads, k.shape[1]].allSatisfy { $0 % 8 == 0 }
     if !causal, isDivisible || q.dtype == .f32 { return inProducts(node, gpu) }
     // A little of 48 KiB is taken already.
