@@ -154,7 +154,7 @@ CK_INLINE void finish_rows(struct pending *s, long rows) {
 }
 
 /// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened, maybe of c
-/// itself as soon as they are there, while they are in L1.
+/// itself as soon as they are there.
 CK_INLINE void product(
   float *c, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
   struct pending *pending, long softened)
@@ -170,7 +170,7 @@ CK_INLINE void product(
     };
     const long before = pending->next;
     multiply(&b, pending);
-    finish_rows(pending, share - (pending->next - before));
+    finish_rows(pending, share - (pending->next - before));  // what a unit does not do meanwhile, while scores are in L1
     if (pending->scores == c) pending->ready = r + 32;
   }
 }

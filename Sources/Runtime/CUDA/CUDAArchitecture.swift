@@ -18,8 +18,8 @@ public enum CUDAArchitecture: String, Sendable, CaseIterable {
   /// The family whose kernels run on a GPU of a compute capability (10 × major + minor), or nil.
   package init?(computeCapability: Int) {
     // Binaries run on later minor versions of the same major one. There are none of 9, whose own instructions would not,
-    // and those of 8 do not run on Jetson Orin, 8.7.
-    if computeCapability == 87 { return nil }
+    // and none for Jetson: those of other GPUs do not run on Orin and Thor.
+    if [87, 101].contains(computeCapability) { return nil }
     let families = Self.allCases.filter {
       $0.computeCapability <= computeCapability && $0.computeCapability / 10 == computeCapability / 10
     }

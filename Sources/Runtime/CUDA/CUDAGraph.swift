@@ -20,10 +20,9 @@ package final class CUDAGraph: @unchecked Sendable {
 }
 
 extension CUDAContext {
-  /// Records launches, copies and fills instead of doing them; nil where this was spoiled, and the work is to be done
-  /// without a recording. `body` must not allocate, upload, download or wait, nor may another thread meanwhile: it is the
-  /// context's stream that records. Other users of the GPU in this process may spoil it, too, by waiting for all of its
-  /// work.
+  /// Records launches, copies and fills instead of doing them; nil where somebody else spoiled this, and the work is to be
+  /// done without a recording. `body` must not allocate, upload, download or wait, nor may another thread meanwhile: it is
+  /// the context's stream that records. Other users of the GPU in this process may spoil it by waiting for all of its work.
   ///
   /// - Throws: what `body` throws, and `SDError` (device).
   package func record(_ body: () throws(SDError) -> Void) throws(SDError) -> CUDAGraph? {
@@ -37,9 +36,8 @@ extension CUDAContext {
     let recorded = Result { () throws(SDError) in try body() }
     // Also where the body failed: the stream would stay in capture and refuse everything.
     let status = api.cuStreamEndCapture(stream, &graph)
-    let spoiled: Int32 = 901  // CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
-    if status == spoiled { return nil }
     try recorded.get()
+    if status == Int32(SD_CUDA_ERROR_STREAM_CAPTURE_INVALIDATED) { return nil }
     try driver.check(status, action)
     var executable: CUgraphExec?
     try driver.check(api.cuGraphInstantiateWithFlags(&executable, graph, 0), action)
