@@ -170,7 +170,8 @@ CK_INLINE void product(
     };
     const long before = pending->next;
     multiply(&b, pending);
-    finish_rows(pending, share - (pending->next - before));  // what a unit does not do meanwhile, while scores are in L1
+    // What the unit did not do meanwhile, as long as scores are in L1.
+    finish_rows(pending, share - (pending->next - before));
     if (pending->scores == c) pending->ready = r + 32;
   }
 }
