@@ -44,16 +44,17 @@ public struct FuseGroupNormSiLU: RewritingPass {
   /// Parts of the statistics: one for 256 pixels, at most 64; by shape alone, so that results do not depend on threads.
   ///
   /// In images they are rectangles where that comes near, of all columns or of 32: a convolution that computes its result
-  /// in such strips can sum it up (`FuseStatistics`).
+  /// in such strips can sum it up (`FuseStatistics`). Large images have larger parts,
+  /// up to the pixels of a strip that stays in a processor's second cache.
   static func parts(_ x: TensorType) -> Int {
     let pixels = x.shape.dropFirst().dropLast().reduce(1, *)
-    let plain = min(max(pixels / 256, 1), 64)
+    let plain = min(max(pixels / 256, 1), 64), most = min(max(pixels / 2048, 64), 256)
     guard x.rank == 4, 1...4096 ~= x.shape[1], x.shape[2] > 0 else { return plain }
     let (height, width) = (x.shape[1], x.shape[2])
     let band = width >= 64 && width % 32 == 0 ? 32 : width
     let parts = (1...height).lazy.filter { height % $0 == 0 && $0 * band >= min(256, pixels) }
-      .map { width / band * (height / $0) }.first { $0 <= 64 }
-    guard let parts, pixels / parts <= 1024 else { return plain }
+      .map { width / band * (height / $0) }.first { $0 <= most }
+    guard let parts, pixels / parts <= (parts < 32 ? 1024 : 3072) else { return plain }
     return parts
   }
 }

@@ -263,13 +263,18 @@ CK_INLINE void activate_rows(vf (*v)[2], int rows, int first, enum ck_activation
   }
 }
 
-/// Adds the finished values of a row.
-CK_INLINE void add_moments(struct moments *m, const vf *v, bool is_first) {
-  for (int i = 0; i < 2; i++) {
-    if (is_first) m->first[i] = v[i], m->sum[i] = m->squares[i] = vsplat(0);
-    const vf more = v[i] - m->first[i];
-    m->sum[i] += more;
-    m->squares[i] = vfma(more, more, m->squares[i]);
+/// Adds the finished values of rows of one part.
+CK_INLINE void add_moments(struct moments *m, vf (*v)[2], int rows, bool are_first) {
+  CK_ALL for (int i = 0; i < 2; i++) {
+    if (are_first) m->first[i] = v[0][i];
+    const vf first = m->first[i];
+    vf sum = are_first ? vsplat(0) : m->sum[i], squares = are_first ? vsplat(0) : m->squares[i];
+    CK_ALL for (int r = 0; r < rows; r++) {
+      const vf more = v[r][i] - first;
+      sum += more;
+      squares = vfma(more, more, squares);
+    }
+    m->sum[i] = sum, m->squares[i] = squares;
   }
 }
 
@@ -296,7 +301,7 @@ static void store_moments(const struct pending *p, long row) {
   }
 }
 
-/// Finishes the next `rows` rows, all of one sample.
+/// Finishes the next `rows` rows, all of one sample and one part of the statistics.
 CK_INLINE void finish_next(struct pending *p, const int rows) {
   const struct ck_conv *c = p->w->conv;
   const struct ck_row_place *place = p->w->places + p->rows->first + p->next;
@@ -325,11 +330,11 @@ CK_INLINE void finish_next(struct pending *p, const int rows) {
         break;
     }
   }
-  if (p->part_rows > 0)
-    CK_ALL for (int r = 0; r < rows; r++) {
-      add_moments(&p->moments, v[r], p->part_next == 0);
-      if (++p->part_next == p->part_rows) store_moments(p, p->next + r), p->part_next = 0;
-    }
+  if (p->part_rows > 0) {
+    add_moments(&p->moments, v, rows, p->part_next == 0);
+    p->part_next += rows;
+    if (p->part_next == p->part_rows) store_moments(p, p->next + rows - 1), p->part_next = 0;
+  }
   p->next += rows;
   if (is_short && h->count[1] == 16) {
     uint16_t *y = (uint16_t *)c->y + h->column[0];
@@ -354,7 +359,8 @@ CK_INLINE void finish_rows(struct pending *p, long rows) {
   while (p->next < p->count && p->due >= ck_min_long(ROWS, p->count - p->next)) {
     const struct ck_row_place *place = p->w->places + p->rows->first + p->next;
     if (place->sample != p->sample) find_base(p, place->sample);
-    const bool some = p->next + ROWS <= p->count && place[ROWS - 1].sample == p->sample;
+    const bool some = p->next + ROWS <= p->count && place[ROWS - 1].sample == p->sample &&
+      (p->part_rows == 0 || p->part_next + ROWS <= p->part_rows);
     if (some) finish_some(p);
     else finish_one(p);
     p->due -= some ? ROWS : 1;

@@ -19,6 +19,26 @@ CK_INLINE vf normal(const struct coefficients *k, long c, vf x) {
   return vfma(x - vload(k->center + c), vload(k->scale + c), vload(k->shift + c));
 }
 
+enum { MERGED = 32 };  // channels that are merged side by side, in registers
+
+/// mean, m2 [width] = those of all ranges, whose (mean, M2) [width] are `step` floats apart.
+CK_INLINE void merge_ranges(
+  const struct ck_normalize *a, const float *statistics, long step, long width, double *mean, double *m2)
+{
+  double means[MERGED] = {0}, deviations[MERGED] = {0}, count = 0;
+  for (long p = 0; p < a->statistics_parts; p++, statistics += step) {
+    const double more = (double)((p + 1) * a->rows / a->statistics_parts - p * a->rows / a->statistics_parts);
+    const double all = count + more, weight = more / all, cross = count * weight;
+    for (long c = 0; c < width; c++) {
+      const double delta = statistics[2 * c] - means[c];
+      means[c] += delta * weight;
+      deviations[c] += statistics[2 * c + 1] + delta * delta * cross;
+    }
+    count = all;
+  }
+  for (long c = 0; c < width; c++) mean[c] = means[c], m2[c] = deviations[c];
+}
+
 /// Merges the ranges' statistics of one sample, channel by channel, then the channels of each group. `memory` has
 /// ck_coefficient_bytes, at a multiple of 64 bytes.
 static struct coefficients coefficients(const struct ck_normalize *a, long sample, void *memory) {
@@ -26,25 +46,16 @@ static struct coefficients coefficients(const struct ck_normalize *a, long sampl
   double *mean = memory, *m2 = mean + all;
   float *center = (float *)(m2 + all), *scale = center + padded, *shift = scale + padded;
   // Only the groups of these channels are merged.
-  const long ranges = a->statistics_parts, width = a->all_channels / a->groups;
+  const long width = a->all_channels / a->groups;
   const long first_group = a->first / width, end_group = ck_ceil_div(a->first + a->channels, width);
   const long skip = first_group * width, channels = (end_group - first_group) * width;
-  double count = 0;
-  for (long p = 0; p < ranges; p++) {
-    const float *s = a->statistics + ((p * a->samples + sample) * a->all_channels + skip) * 2;
-    const double more = (double)((p + 1) * a->rows / ranges - p * a->rows / ranges), all = count + more;
-    const double weight = more / all, cross = count * more / all;
-    if (p == 0) {
-      for (long c = 0; c < channels; c++) mean[c] = s[2 * c], m2[c] = s[2 * c + 1];
-    } else {
-      for (long c = 0; c < channels; c++) {
-        const double delta = s[2 * c] - mean[c];
-        mean[c] += delta * weight;
-        m2[c] += s[2 * c + 1] + delta * delta * cross;
-      }
-    }
-    count = all;
+  for (long c = 0; c < channels; c += MERGED) {
+    const float *s = a->statistics + (sample * a->all_channels + skip + c) * 2;
+    const long step = a->samples * a->all_channels * 2;
+    if (c + MERGED <= channels) merge_ranges(a, s, step, MERGED, mean + c, m2 + c);
+    else merge_ranges(a, s, step, channels - c, mean + c, m2 + c);
   }
+  const double count = (double)a->rows;
   load_or(scale, a->gamma, a->gamma_dtype, a->channels, 1);
   load_or(shift, a->beta, a->beta_dtype, a->channels, 0);
   for (long g = 0; g < end_group - first_group; g++) {

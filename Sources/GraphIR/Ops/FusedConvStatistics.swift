@@ -3,7 +3,7 @@
 ///
 /// - Operands: those of `conv`, which has no gate (C1).
 /// - Results: that of `conv`, `[B, ..., O]`; and what `ChannelStatistics` gives of it, float32 `[parts, B, O, 2]`, where
-///   `parts` divides the number of pixels and has at most 1,024 of them (C2). Which pixels are a part is left to the
+///   `parts` divides the number of pixels and has at most 4,096 of them (C2). Which pixels are a part is left to the
 ///   kernel, and so is whether the values are summed up before or behind their rounding: `Normalize` merges the parts.
 public struct FusedConvStatistics: FusedOp {
   /// `sd.fused_conv_statistics`.
@@ -22,8 +22,8 @@ public struct FusedConvStatistics: FusedOp {
     let result = try conv.types(of: operands)[0]
     let statistics = try ChannelStatistics(parts: parts).types(of: [result])[0]
     let pixels = ChannelStatistics.pixels(result)
-    guard pixels % parts == 0, pixels / parts <= 1024 else {
-      throw reject("parts (\(parts)) must divide the pixels of \(result), into at most 1024 each (C2)")
+    guard pixels % parts == 0, pixels / parts <= 4096 else {
+      throw reject("parts (\(parts)) must divide the pixels of \(result), into at most 4096 each (C2)")
     }
     return [result, statistics]
   }

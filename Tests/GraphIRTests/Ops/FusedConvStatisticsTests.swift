@@ -24,10 +24,10 @@ import Testing
     }
     reject(
       FusedConvStatistics(conv: conv, parts: 5), [image, weight],
-      "[sd.fused_conv_statistics] parts (5) must divide the pixels of f32[2, 4, 6, 5], into at most 1024 each (C2)")
+      "[sd.fused_conv_statistics] parts (5) must divide the pixels of f32[2, 4, 6, 5], into at most 4096 each (C2)")
     reject(
-      FusedConvStatistics(conv: conv, parts: 1), [TensorType(.f32, [1, 32, 33, 3]), weight],
-      "[sd.fused_conv_statistics] parts (1) must divide the pixels of f32[1, 32, 33, 5], into at most 1024 each (C2)")
+      FusedConvStatistics(conv: conv, parts: 1), [TensorType(.f32, [1, 64, 65, 3]), weight],
+      "[sd.fused_conv_statistics] parts (1) must divide the pixels of f32[1, 64, 65, 5], into at most 4096 each (C2)")
     reject(
       FusedConvStatistics(conv: FusedConv(sources: [.init()], epilogues: [.gate(.gelu)]), parts: 1),
       [image, TensorType(.f32, [4, 3])],

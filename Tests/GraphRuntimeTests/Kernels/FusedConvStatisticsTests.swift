@@ -17,6 +17,7 @@ import Testing
 
   static let calls = [
     Call(description: "two bands of 32 columns", image: [2, 64, 64, 32], weight: [33, 32, 3, 3], parts: 16),
+    Call(description: "one part of many lines", image: [1, 96, 32, 16], weight: [32, 16, 3, 3], parts: 1),
     Call(description: "three bands", image: [1, 16, 96, 8], weight: [16, 8, 3, 3], parts: 6),
     Call(description: "lines of whole tiles", image: [3, 16, 16, 32], weight: [40, 32, 3, 3], parts: 1),
     Call(description: "narrow lines", image: [2, 8, 8, 32], weight: [17, 32, 3, 3], parts: 2),
@@ -117,6 +118,9 @@ import Testing
       #expect(kernel(.bf16, [1, 16, 64, 32], parts: 16, on: cpu) != nil || !cpu.multipliesBF16)
       #expect(kernel(.bf16, [1, 6, 64, 32], parts: 3, on: cpu) == nil)
       #expect(kernel(.bf16, [1, 8, 80, 32], parts: 1, on: cpu) == nil)
+      // Strips of 2,048 pixels of 256 channels are a mebibyte, which is the most.
+      #expect(kernel(.bf16, [1, 128, 64, 256], parts: 4, on: cpu) != nil || !cpu.multipliesBF16)
+      #expect(kernel(.bf16, [1, 128, 64, 288], parts: 4, on: cpu) == nil)
     }
   }
 }
