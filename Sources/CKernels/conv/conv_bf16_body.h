@@ -2,11 +2,25 @@
 //
 // x NHWC bf16, weights panel32 in pairs, y NHWC: see ck_conv_bf16.h. Sums in f32, one accumulator an element.
 // Loops, outside in: panel, block of 32 rows, kernel line, k. The strip stays in L2 and a panel passes through
-// it; a block is finished while the next one is computed. Sources: Goto and van de Geijn 2008 (blocking);
+// it. While a block is computed, the one before is finished, and a source is normalized that later ones read.
+// Sources: Goto and van de Geijn 2008 (blocking);
 // Georganas et al. 2018, arXiv:1808.05567 (direct convolution by small products over a strip).
 
 #include "../norm/coefficients.h"
 #include "conv_columns.h"
+
+/// A source whose strip is filled while the first panel is multiplied, piece by piece.
+struct filling {
+  const struct ck_source *source;  // NULL if there is none
+  struct coefficients coefficients;
+  uint16_t *strip;
+  const uint16_t *image;  // of the sample
+  long y, x;              // the pixel of the image with which the strip begins
+  long lines, pixels;     // of the strip
+  long step;              // elements from line to line
+  long line, pixel, channel;  // what is next
+  long pieces;            // to be filled between products
+};
 
 /// What one part works on.
 struct work {
@@ -21,30 +35,35 @@ struct work {
   long block_count;
   uint16_t *strips;
   void *coefficients;          // memory for those of a source
+  struct filling filling;
 };
 
-/// to = the channels of a pixel, normalized where the source is.
-CK_INLINE void copy_pixel(
-  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from)
+/// to[first ..< end] = these channels of a pixel, normalized.
+CK_INLINE void normalize_pixel(
+  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from, long first, long end)
 {
-  if (!s->normalize) {
-    memcpy(to, from, (size_t)s->channels * 2);
-    return;
-  }
   const bool silu = s->normalize->activation == CK_SILU;
-  long c = 0;
-  for (; c + 2 * VL <= s->channels; c += 2 * VL) {
-    vf first = normal(k, c, vload_bf16(from + c)), second = normal(k, c + VL, vload_bf16(from + c + VL));
-    if (silu) first = vsilu_short(first), second = vsilu_short(second);
-    vstore_pair_bf16(to + c, first, second);
+  long c = first;
+  for (; c + 2 * VL <= end; c += 2 * VL) {
+    vf left = normal(k, c, vload_bf16(from + c)), right = normal(k, c + VL, vload_bf16(from + c + VL));
+    if (silu) left = vsilu_short(left), right = vsilu_short(right);
+    vstore_pair_bf16(to + c, left, right);
   }
-  for (; c < s->channels; c += VL) {
-    const long n = ck_min_long(VL, s->channels - c);
+  for (; c < end; c += VL) {
+    const long n = ck_min_long(VL, end - c);
     const vf x = normal(k, c, n == VL ? vload_bf16(from + c) : vload_tail(from + c, CK_BF16, n));
     const vf y = silu ? vsilu_short(x) : x;
     if (n == VL) vstore_short(to + c, y);
     else vstore_tail(to + c, CK_BF16, y, n);
   }
+}
+
+/// to = the channels of a pixel, normalized where the source is.
+CK_INLINE void copy_pixel(
+  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from)
+{
+  if (s->normalize) normalize_pixel(s, k, to, from, 0, s->channels);
+  else memcpy(to, from, (size_t)s->channels * 2);
 }
 
 /// Copies `count` pixels of a source's line, from pixel `x` of the (upsampled) image on; zeros outside.
@@ -90,7 +109,43 @@ static void copy_line(
   }
 }
 
-/// Copies the part's piece of every source, and says where the kernel lines find theirs.
+/// Whether a source's strip is filled meanwhile. One that is not normalized is copied faster at once.
+CK_INLINE bool fills_meanwhile(const struct ck_conv *c, const struct ck_source *s) {
+  return s->normalize && s->stride_y == 1 && s->stride_x == 1 && s->up_h == s->in_h && s->up_w == s->in_w &&
+    ck_overlaps(c, s);
+}
+
+enum { PIECE = 64 };  // channels that are filled at once
+
+/// Up to `pieces` pieces more.
+static __attribute__((noinline)) void fill_more(struct filling *f, long pieces) {
+  const struct ck_source *s = f->source;
+  for (; pieces > 0 && f->line < f->lines; pieces--) {
+    const long y = f->y + f->line, x = f->x + f->pixel, first = f->channel;
+    uint16_t *to = f->strip + f->line * f->step + f->pixel * s->channels;
+    f->channel = ck_min_long(first + PIECE, s->channels);
+    if (y < 0 || y >= s->in_h || x < 0 || x >= s->in_w) memset(to + first, 0, (size_t)(f->channel - first) * 2);
+    else {
+      // Products would have to wait for memory as well, so the next line is fetched now.
+      const uint16_t *from = f->image + (y * s->in_w + x) * s->pitch;
+      const uint16_t *below = from + (y + 1 < s->in_h ? s->in_w * s->pitch : 0);
+      for (long c = first; c < f->channel; c += 32) __builtin_prefetch(below + c, 0, 2);
+      normalize_pixel(s, &f->coefficients, to, from, first, f->channel);
+    }
+    if (f->channel < s->channels) continue;
+    f->channel = 0;
+    if (++f->pixel < f->pixels) continue;
+    f->pixel = 0, f->line++;
+  }
+}
+
+/// What the strip's first `lines` lines lack.
+static void fill_lines(struct filling *f, long lines) {
+  while (f->line < ck_min_long(lines, f->lines)) fill_more(f, f->pixels);
+}
+
+/// Copies the part's piece of every source, but for one that is filled meanwhile, and says where the kernel lines find
+/// theirs.
 static void fill_strips(struct work *w) {
   const struct ck_conv *c = w->conv;
   struct ck_kernel_line *line = w->kernel_lines;
@@ -110,6 +165,14 @@ static void fill_strips(struct work *w) {
         copy_pixel(s, &k, strip + r * row, x + r * s->pitch);
         memset(strip + r * row + s->channels, 0, (size_t)(run - s->channels) * 2);
       }
+    } else if (!w->plan.in_place && !w->filling.source && fills_meanwhile(c, s)) {
+      w->filling = (struct filling){
+        .source = s,
+        .strip = strip,
+        .image = (const uint16_t *)s->x + w->sample * s->in_h * s->in_w * s->pitch,
+        .y = w->line - s->pad_top, .x = w->column - s->pad_left,
+        .lines = phase_lines, .pixels = w->columns - 1 + s->kernel_w, .step = step,
+      };
     } else if (!w->plan.in_place) {
       if (s->normalize) k = coefficients(s->normalize, w->sample, w->coefficients);
       for (long phase = 0; phase < ck_phases(s); phase++)
@@ -130,6 +193,9 @@ static void fill_strips(struct work *w) {
     strip += ck_strip_elements(&w->plan, c, s);
   }
   w->kernel_line_count = line - w->kernel_lines;
+  // Now that no other source needs the memory.
+  struct filling *f = &w->filling;
+  if (f->source) f->coefficients = coefficients(f->source->normalize, w->sample, w->coefficients);
 }
 
 /// Where the rows of the strip go.
@@ -195,7 +261,7 @@ struct moments {
 };
 
 struct pending {
-  const struct work *w;
+  struct work *w;
   const struct ck_block_rows *rows;
   const float *sums;
   long next, count;              // of the rows that exist
@@ -355,6 +421,8 @@ static __attribute__((noinline)) void finish_one(struct pending *p) { finish_nex
 static __attribute__((noinline)) void finish_some(struct pending *p) { finish_next(p, ROWS); }
 
 CK_INLINE void finish_rows(struct pending *p, long rows) {
+  struct filling *f = &p->w->filling;
+  if (f->line < f->lines) fill_more(f, f->pieces);
   p->due += rows;
   while (p->next < p->count && p->due >= ck_min_long(ROWS, p->count - p->next)) {
     const struct ck_row_place *place = p->w->places + p->rows->first + p->next;
@@ -367,9 +435,21 @@ CK_INLINE void finish_rows(struct pending *p, long rows) {
   }
 }
 
+/// Fills what the first block reads, and spreads the rest over the products of the first panel.
+static void begin_filling(struct work *w) {
+  struct filling *f = &w->filling;
+  if (!f->source) return;
+  fill_lines(f, f->source->kernel_h);
+  long steps = 0;
+  for (long i = 0; i < w->kernel_line_count; i++) steps += w->kernel_lines[i].run / 32;
+  f->pieces = ck_ceil_div(
+    (f->lines - f->line) * f->pixels * ck_ceil_div(f->source->channels, PIECE), ck_max_long(1, steps * w->block_count));
+}
+
 /// All blocks of a strip over the group's panels.
 static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
   const struct ck_conv *c = w->conv;
+  begin_filling(w);
   struct pending pending = {.w = w};
   pending.part_rows = ck_statistics_rows(c);
   while (pending.leading < c->epilogue_count && c->epilogues[pending.leading].kind <= CK_ROW) pending.leading++;
@@ -392,6 +472,8 @@ static void multiply_strip(struct work *w, long first_panel, long panels, float 
         .ahead = p + 1 < panels,
         .finish = CK_BLOCK,
       };
+      const long last_row = b.start[b.tiles - 1] + b.rows[b.tiles - 1] - 1;
+      if (w->filling.source) fill_lines(&w->filling, last_row / w->plan.pitch + w->filling.source->kernel_h);
       multiply(&b, &pending);
       finish_rows(&pending, CK_BLOCK);
       pending.rows = rows, pending.sums = b.sums, pending.next = pending.due = 0, pending.count = rows->count;

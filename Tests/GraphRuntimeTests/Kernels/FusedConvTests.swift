@@ -261,6 +261,13 @@ import Testing
         (Source(padding: Padding(1), normalize: halves[0]), [2, 8, 8, 32], 48),
         (Source(padding: Padding(1), normalize: halves[1]), [2, 8, 8, 16], 48),
       ], 40, [3, 3])
+    // The first is normalized while products run, the second before.
+    let wide = [0, 96].map { Normalize(groups: 5, eps: 1e-5, activation: .silu, first: $0) }
+    try run(
+      [
+        (Source(padding: Padding(1), normalize: wide[0]), [2, 20, 24, 96], 160),
+        (Source(padding: Padding(1), normalize: wide[1]), [2, 20, 24, 64], 160),
+      ], 70, [3, 3])
   }
 
   /// Where there is no kernel, lowering takes the normalization off and leaves everything else as it is.
