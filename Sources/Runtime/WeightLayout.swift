@@ -110,7 +110,7 @@ private func convert(
     (arguments.x_pitch, arguments.y_pitch) = (columns, columns)
     (arguments.rows, arguments.columns) = (rows, columns)
     ck_run(
-      ck_kernels(ck_detect()).pointee.convert, &arguments, ck_elementwise_parts(rows, columns), Int32(threads), nil, 0)
+      CPU.best.kernels.pointee.convert, &arguments, ck_elementwise_parts(rows, columns), Int32(threads), nil, 0)
   }
 }
 

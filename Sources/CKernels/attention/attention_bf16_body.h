@@ -351,8 +351,7 @@ static void store_results(const struct head *h, const struct tile *t, long query
       transpose16(rows);
       uint16_t *to = (uint16_t *)a->o + (h->query_row + query + lane) * a->o_pitch + h->column + c;
       for (long i = 0; i < exist; i++, to += a->o_pitch) {
-        if (count == 16) vstore_short(to, (vf)rows[i]);
-        else vstore_tail(to, CK_BF16, (vf)rows[i], count);
+        vstore_some(to, CK_BF16, (vf)rows[i], count);
       }
     }
   }

@@ -38,31 +38,11 @@ struct work {
   struct filling filling;
 };
 
-/// to[first ..< end] = these channels of a pixel, normalized.
-CK_INLINE void normalize_pixel(
-  const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from, long first, long end)
-{
-  const bool silu = s->normalize->activation == CK_SILU;
-  long c = first;
-  for (; c + 2 * VL <= end; c += 2 * VL) {
-    vf left = normal(k, c, vload_bf16(from + c)), right = normal(k, c + VL, vload_bf16(from + c + VL));
-    if (silu) left = vsilu_short(left), right = vsilu_short(right);
-    vstore_pair_bf16(to + c, left, right);
-  }
-  for (; c < end; c += VL) {
-    const long n = ck_min_long(VL, end - c);
-    const vf x = normal(k, c, n == VL ? vload_bf16(from + c) : vload_tail(from + c, CK_BF16, n));
-    const vf y = silu ? vsilu_short(x) : x;
-    if (n == VL) vstore_short(to + c, y);
-    else vstore_tail(to + c, CK_BF16, y, n);
-  }
-}
-
 /// to = the channels of a pixel, normalized where the source is.
 CK_INLINE void copy_pixel(
   const struct ck_source *s, const struct coefficients *k, uint16_t *to, const uint16_t *from)
 {
-  if (s->normalize) normalize_pixel(s, k, to, from, 0, s->channels);
+  if (s->normalize) normalize_channels(s->normalize, k, to, CK_BF16, from, CK_BF16, 0, s->channels);
   else memcpy(to, from, (size_t)s->channels * 2);
 }
 
@@ -130,7 +110,7 @@ static __attribute__((noinline)) void fill_more(struct filling *f, long pieces) 
       const uint16_t *from = f->image + (y * s->in_w + x) * s->pitch;
       const uint16_t *below = from + (y + 1 < s->in_h ? s->in_w * s->pitch : 0);
       for (long c = first; c < f->channel; c += 32) __builtin_prefetch(below + c, 0, 2);
-      normalize_pixel(s, &f->coefficients, to, from, first, f->channel);
+      normalize_channels(s->normalize, &f->coefficients, to, CK_BF16, from, CK_BF16, first, f->channel);
     }
     if (f->channel < s->channels) continue;
     f->channel = 0;
@@ -410,8 +390,7 @@ CK_INLINE void finish_next(struct pending *p, const int rows) {
   CK_ALL for (int r = 0; r < rows; r++)
     CK_ALL for (int i = 0; i < 2; i++) {
       void *half = element_out(c->y, c->y_dtype, place[r].y + h->column[i]);
-      if (h->count[i] == 16 && is_short) vstore_short(half, v[r][i]);
-      else if (h->count[i] == 16) vstore_as(half, c->y_dtype, v[r][i]);
+      if (h->count[i] == 16) vstore_as(half, c->y_dtype, v[r][i]);
       else if (h->count[i] > 0) vstore_tail(half, c->y_dtype, v[r][i], h->count[i]);
     }
 }

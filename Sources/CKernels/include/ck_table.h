@@ -8,8 +8,7 @@
 struct ck_kernels {
   enum ck_isa isa;
   ck_function *conv;                ///< struct ck_conv; ck_conv_parts, ck_conv_scratch
-  /// struct ck_conv of bf16; ck_conv_bf16_parts, ck_conv_bf16_scratch. NULL below AVX-512; to be called only
-  /// where ck_has_bf16().
+  /// struct ck_conv of bf16; ck_conv_bf16_parts, ck_conv_bf16_scratch. NULL without instructions for bf16.
   ck_function *conv_bf16;
   /// struct ck_attention of bf16; ck_attention_bf16_parts, ck_attention_bf16_scratch. Where conv_bf16 is.
   ck_function *attention_bf16;
@@ -28,8 +27,8 @@ struct ck_kernels {
   ck_function *gather;              ///< struct ck_gather; ck_elementwise_parts
 };
 
-/// The table of an instruction set; NULL where it is not built (another architecture). Using a
-/// table that exceeds ck_detect() is an illegal instruction.
-const struct ck_kernels *ck_kernels(enum ck_isa isa);
+/// The table of an instruction set, of AVX-512 with or without instructions for bf16; NULL where it is not built (another
+/// architecture). Using a table that exceeds ck_detect() or ck_has_bf16() is an illegal instruction.
+const struct ck_kernels *ck_kernels(enum ck_isa isa, int has_bf16);
 
 #endif

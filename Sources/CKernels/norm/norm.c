@@ -11,7 +11,7 @@ long ck_normalize_parts(const struct ck_normalize *normalize) {
 }
 
 size_t ck_normalize_scratch(const struct ck_normalize *normalize) {
-  return ck_whole_floats(normalize->channels) * sizeof(float) + ck_coefficient_bytes(normalize);
+  return ck_coefficient_bytes(normalize);
 }
 
 long ck_layer_norm_parts(const struct ck_layer_norm *norm) {
@@ -19,7 +19,7 @@ long ck_layer_norm_parts(const struct ck_layer_norm *norm) {
 }
 
 size_t ck_layer_norm_scratch(const struct ck_layer_norm *norm) {
-  return ck_whole_floats(norm->columns) * 3 * sizeof(float);  // gamma, beta, one row
+  return ck_whole_floats(norm->columns) * 2 * sizeof(float);  // gamma, beta
 }
 
 long ck_softmax_parts(const struct ck_softmax *softmax) {

@@ -64,60 +64,91 @@ void CK_NAME(channel_statistics)(const void *arguments, long part, long parts, v
   }
 }
 
-void CK_NAME(normalize)(const void *arguments, long part, long parts, void *scratch) {
-  const struct ck_normalize *a = arguments;
-  const long blocks = parts / a->samples, sample = part / blocks, block = part % blocks;
-  float *row = scratch;
-  const struct coefficients k = coefficients(a, sample, row + ck_whole_floats(a->channels));
-  for (long r = block * a->rows / blocks; r < (block + 1) * a->rows / blocks; r++) {
-    const long at = sample * a->rows + r;
-    load_row(row, element(a->x, a->x_dtype, at * a->x_pitch), a->x_dtype, a->channels);
-    if (a->activation == CK_SILU) {
-      for (long c = 0; c < a->channels; c += VL) vstore(row + c, vsilu(normal(&k, c, vload(row + c))));
-    } else {
-      for (long c = 0; c < a->channels; c += VL) vstore(row + c, normal(&k, c, vload(row + c)));
-      activate(row, a->channels, a->activation);
-    }
-    store_row(element_out(a->y, a->y_dtype, at * a->y_pitch), a->y_dtype, row, a->channels);
+/// Rows of a sample, normalized and activated.
+CK_INLINE void normalize_rows(
+  const struct ck_normalize *a, const struct coefficients *k, long first, long end, enum ck_dtype x_dtype,
+  enum ck_dtype y_dtype)
+{
+  for (long r = first; r < end; r++) {
+    const void *x = element(a->x, x_dtype, r * a->x_pitch);
+    normalize_channels(a, k, element_out(a->y, y_dtype, r * a->y_pitch), y_dtype, x, x_dtype, 0, a->channels);
   }
 }
 
-/// The sum of x - mean over x[0 ..< n], or of its square: four chains of vectors, then the odd ones.
-CK_INLINE float sum_row(const float *x, long n, float mean, bool squares) {
-  vf sum[4] = {vsplat(0), vsplat(0), vsplat(0), vsplat(0)};
+void CK_NAME(normalize)(const void *arguments, long part, long parts, void *scratch) {
+  const struct ck_normalize *a = arguments;
+  const long blocks = parts / a->samples, sample = part / blocks, block = part % blocks;
+  const struct coefficients k = coefficients(a, sample, scratch);
+  const long before = sample * a->rows;
+  const long first = before + block * a->rows / blocks, end = before + (block + 1) * a->rows / blocks;
+  if (a->x_dtype == CK_BF16 && a->y_dtype == CK_BF16) normalize_rows(a, &k, first, end, CK_BF16, CK_BF16);
+  else if (a->x_dtype == CK_F32 && a->y_dtype == CK_F32) normalize_rows(a, &k, first, end, CK_F32, CK_F32);
+  else normalize_rows(a, &k, first, end, a->x_dtype, a->y_dtype);
+}
+
+/// The sums of x - center over x[0 ..< n] and of its squares: four chains of vectors.
+CK_INLINE void add_row(const void *x, enum ck_dtype dtype, long n, float center, float *sum, float *squares) {
+  vf sums[4] = {vsplat(0), vsplat(0), vsplat(0), vsplat(0)}, more[4] = {vsplat(0), vsplat(0), vsplat(0), vsplat(0)};
   long i = 0;
   for (; i + 4 * VL <= n; i += 4 * VL)
     for (int chain = 0; chain < 4; chain++) {
-      const vf d = vload(x + i + chain * VL) - mean;
-      sum[chain] += squares ? d * d : d;
+      const vf d = vload_as(element(x, dtype, i + chain * VL), dtype) - center;
+      sums[chain] += d, more[chain] = vfma(d, d, more[chain]);
     }
-  for (; i + VL <= n; i += VL) {
-    const vf d = vload(x + i) - mean;
-    sum[0] += squares ? d * d : d;
+  for (; i < n; i += VL) {
+    // Absent lanes are zero, and zero they stay.
+    float present[VL];
+    for (int lane = 0; lane < VL; lane++) present[lane] = i + lane < n ? center : 0;
+    const vf d = vload_some(element(x, dtype, i), dtype, n - i) - vload(present);
+    sums[0] += d, more[0] = vfma(d, d, more[0]);
   }
-  float total = add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  for (; i < n; i++) total += squares ? (x[i] - mean) * (x[i] - mean) : x[i] - mean;
-  return total;
+  *sum = add_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  *squares = add_lanes((more[0] + more[1]) + (more[2] + more[3]));
+}
+
+enum { NORMED = 4 };  // rows that are normalized side by side: each has to wait for its sums
+
+/// `rows` <= NORMED rows from `first` on.
+CK_INLINE void layer_norm_rows(
+  const struct ck_layer_norm *a, long first, long rows, enum ck_dtype x_dtype, enum ck_dtype y_dtype,
+  const float *gamma, const float *beta)
+{
+  const long n = a->columns;
+  float mean[NORMED], rest[NORMED], inverse[NORMED];
+  for (long r = 0; r < rows; r++) {
+    float sum, squares;
+    add_row(element(a->x, x_dtype, (first + r) * a->x_pitch), x_dtype, n, 0, &sum, &squares);
+    mean[r] = sum / (float)n;
+  }
+  for (long r = 0; r < rows; r++) {
+    // What rounding left in the mean is in the sum of deviations.
+    float sum, squares;
+    add_row(element(a->x, x_dtype, (first + r) * a->x_pitch), x_dtype, n, mean[r], &sum, &squares);
+    rest[r] = sum / (float)n;
+    inverse[r] = 1.0f / __builtin_sqrtf(squares / (float)n - rest[r] * rest[r] + a->eps);
+  }
+  for (long r = 0; r < rows; r++) {
+    const void *x = element(a->x, x_dtype, (first + r) * a->x_pitch);
+    void *y = element_out(a->y, y_dtype, (first + r) * a->y_pitch);
+    for (long c = 0; c < n; c += VL) {
+      const vf d = (vload_some(element(x, x_dtype, c), x_dtype, n - c) - mean[r]) - rest[r];
+      const vf result = vfma(d * inverse[r], vload(gamma + c), vload(beta + c));
+      vstore_some(element_out(y, y_dtype, c), y_dtype, result, n - c);
+    }
+  }
 }
 
 void CK_NAME(layer_norm)(const void *arguments, long part, long parts, void *scratch) {
   const struct ck_layer_norm *a = arguments;
-  const long n = a->columns;
-  float *gamma = scratch, *beta = gamma + ck_whole_floats(n), *row = beta + ck_whole_floats(n);
-  load_or(gamma, a->gamma, a->gamma_dtype, n, 1);
-  load_or(beta, a->beta, a->beta_dtype, n, 0);
-  for (long r = part * a->rows / parts; r < (part + 1) * a->rows / parts; r++) {
-    load_row(row, element(a->x, a->x_dtype, r * a->x_pitch), a->x_dtype, n);
-    const float mean = sum_row(row, n, 0, false) / (float)n;
-    // What rounding left in the mean is in the sum of deviations.
-    const float rest = sum_row(row, n, mean, false) / (float)n;
-    const float variance = sum_row(row, n, mean, true) / (float)n - rest * rest;
-    const float inverse = 1.0f / __builtin_sqrtf(variance + a->eps);
-    for (long c = 0; c < n; c += VL) {
-      const vf x = ((vload(row + c) - mean) - rest) * inverse;
-      vstore(row + c, vfma(x, vload(gamma + c), vload(beta + c)));
-    }
-    store_row(element_out(a->y, a->y_dtype, r * a->y_pitch), a->y_dtype, row, n);
+  float *gamma = scratch, *beta = gamma + ck_whole_floats(a->columns);
+  load_or(gamma, a->gamma, a->gamma_dtype, a->columns, 1);
+  load_or(beta, a->beta, a->beta_dtype, a->columns, 0);
+  const long end = (part + 1) * a->rows / parts;
+  for (long r = part * a->rows / parts; r < end; r += NORMED) {
+    const long rows = ck_min_long(NORMED, end - r);
+    if (a->x_dtype == CK_BF16 && a->y_dtype == CK_BF16) layer_norm_rows(a, r, rows, CK_BF16, CK_BF16, gamma, beta);
+    else if (a->x_dtype == CK_F32 && a->y_dtype == CK_F32) layer_norm_rows(a, r, rows, CK_F32, CK_F32, gamma, beta);
+    else layer_norm_rows(a, r, rows, a->x_dtype, a->y_dtype, gamma, beta);
   }
 }
 

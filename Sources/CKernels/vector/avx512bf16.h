@@ -6,6 +6,7 @@
 #define CK_SUFFIX avx512bf16
 #define CK_TARGET CK_TARGET_AVX512 ",avx512bf16,avx512vbmi"
 #endif
+#define CK_ROUNDS_BF16  // vstore_bf16 and the activations for results that are rounded are here
 #include "avx512.h"
 
 CK_TARGET_BEGIN
@@ -14,9 +15,8 @@ CK_INLINE void vstore_pair_bf16(uint16_t *to, vf first, vf second) {
   _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
 }
 
-/// to[16] = a vector, rounded to nearest.
-CK_INLINE void vstore_short(uint16_t *to, vf x) {
-  _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+CK_INLINE void vstore_bf16(void *to, vf x) {
+  _mm256_storeu_si256(to, (__m256i)_mm512_cvtneps_pbh((__m512)x));
 }
 
 /// [16][2]: lane by lane one element of the first and one of the second vector, rounded to nearest.

@@ -62,6 +62,22 @@ CK_INLINE vf vsilu(vf x) { return x / (1.0f + vexp(-x)); }
 CK_INLINE vf vgelu(vf x) { return x * vphi(x); }
 CK_INLINE vf vquick_gelu(vf x) { return x / (1.0f + vexp(x * -1.702f)); }
 
+/// activation(x). `is_short`: for results that are rounded to bf16.
+CK_INLINE vf vactivate(vf x, enum ck_activation activation, bool is_short) {
+#ifdef CK_ROUNDS_BF16
+  if (is_short && activation == CK_SILU) return vsilu_short(x);
+  if (is_short && activation == CK_GELU) return vgelu_short(x);
+#else
+  (void)is_short;
+#endif
+  switch (activation) {
+    case CK_SILU: return vsilu(x);
+    case CK_GELU: return vgelu(x);
+    case CK_QUICK_GELU: return vquick_gelu(x);
+    default: return x;
+  }
+}
+
 /// x[0 ..< n] = activation(x), whole vectors.
 CK_INLINE void activate(float *x, long n, enum ck_activation activation) {
   if (activation == CK_SILU) {

@@ -27,6 +27,9 @@ CK_INLINE vf vload_bf16(const void *p) {
   memcpy(&h, p, sizeof h);
   return vbits(__builtin_convertvector(h, vi) << 16);
 }
+#ifdef CK_ROUNDS_BF16
+CK_INLINE void vstore_bf16(void *p, vf x);
+#else
 CK_INLINE void vstore_bf16(void *p, vf x) {
   const vi bits = (vi)x;
   const vi rounded = bits + 0x7fff + ((bits >> 16) & 1);
@@ -34,6 +37,7 @@ CK_INLINE void vstore_bf16(void *p, vf x) {
   const vh h = __builtin_convertvector(finite_or_nan >> 16, vh);
   memcpy(p, &h, sizeof h);
 }
+#endif
 
 /// VL of the first (or second) halves of the pairs of bf16 at p.
 CK_INLINE vf vload_half_of_pairs(const uint16_t *p, bool second) {
@@ -62,6 +66,15 @@ CK_INLINE void vstore_as(void *p, enum ck_dtype dtype, vf x) {
 CK_INLINE vf vload_tail(const void *p, enum ck_dtype dtype, long n);
 /// Stores the first n < VL lanes.
 CK_INLINE void vstore_tail(void *p, enum ck_dtype dtype, vf x, long n);
+
+/// The same for n elements, or VL where there are as many.
+CK_INLINE vf vload_some(const void *p, enum ck_dtype dtype, long n) {
+  return n < VL ? vload_tail(p, dtype, n) : vload_as(p, dtype);
+}
+CK_INLINE void vstore_some(void *p, enum ck_dtype dtype, vf x, long n) {
+  if (n < VL) vstore_tail(p, dtype, x, n);
+  else vstore_as(p, dtype, x);
+}
 
 CK_INLINE void load_row_as(float *to, const char *from, enum ck_dtype dtype, size_t size, long n) {
   long i = 0;

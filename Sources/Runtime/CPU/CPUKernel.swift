@@ -98,7 +98,7 @@ public struct CPU: Hashable, @unchecked Sendable {
   public static var all: [CPU] {
     let levels = Level.allCases.filter { $0.isa.rawValue <= ck_detect().rawValue }.map { CPU(unchecked: $0) }
     let plain = levels.filter { $0.level == .avx512 && $0.multipliesBF16 }
-    return levels + plain.map { CPU(level: $0.level, multipliesBF16: false, kernels: $0.kernels) }
+    return levels + plain.map { CPU(level: $0.level, multipliesBF16: false) }
   }
 
   /// A level that this processor has.
@@ -112,8 +112,12 @@ public struct CPU: Hashable, @unchecked Sendable {
   }
 
   private init(unchecked level: Level) {
-    let bf16 = level >= .avx512 && ck_has_bf16() != 0
-    self.init(level: level, multipliesBF16: bf16, kernels: ck_kernels(level.isa))
+    self.init(level: level, multipliesBF16: level >= .avx512 && ck_has_bf16() != 0)
+  }
+
+  private init(level: Level, multipliesBF16: Bool) {
+    self.init(
+      level: level, multipliesBF16: multipliesBF16, kernels: ck_kernels(level.isa, multipliesBF16 ? 1 : 0))
   }
 
   private init(level: Level, multipliesBF16: Bool, kernels: UnsafePointer<ck_kernels>) {
