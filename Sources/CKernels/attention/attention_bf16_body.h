@@ -22,6 +22,7 @@ struct head {
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
   bool far_values;   // whether powers of 2^±64 may carry the largest of the block's values away
+  bool ones;         // whether row d of v is ones, so that row d of the results becomes the sum of probabilities
 };
 
 /// A tile of 32 queries and what is known of it.
@@ -119,8 +120,8 @@ static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long en
   s->next = end;
 }
 
-/// Rows of scores up to `end` become pairs of probabilities, where all are usual.
-CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps) {
+/// Rows of scores up to `end` become pairs of probabilities, where all are usual. `adds`: their sum is wanted.
+CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps, bool adds) {
   const struct powers to = powers(s);
   const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
   __m512 total[2] = {(__m512)s->total[0], (__m512)s->total[1]};
@@ -130,8 +131,10 @@ CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps) {
   for (const float *last = s->scores + end * 32; x < last; x += 64, p += 64) {
     const __m512i left = vexp2_pairs(vload(x), vload(x + 32), &to, 0, clamps);
     const __m512i right = vexp2_pairs(vload(x + VL), vload(x + 32 + VL), &to, 1, clamps);
-    total[0] = _mm512_dpbf16_ps(total[0], (__m512bh)left, ones);
-    total[1] = _mm512_dpbf16_ps(total[1], (__m512bh)right, ones);
+    if (adds) {
+      total[0] = _mm512_dpbf16_ps(total[0], (__m512bh)left, ones);
+      total[1] = _mm512_dpbf16_ps(total[1], (__m512bh)right, ones);
+    }
     _mm512_storeu_si512(p, left);
     _mm512_storeu_si512(p + 32, right);
   }
@@ -139,7 +142,9 @@ CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps) {
   s->next = end;
 }
 
-static __attribute__((noinline)) void finish_far_rows(struct pending *s, long end) { finish_usual_rows(s, end, true); }
+static __attribute__((noinline)) void finish_far_rows(struct pending *s, long end) {
+  finish_usual_rows(s, end, true, true);
+}
 
 /// Up to `rows` rows of scores become pairs of probabilities.
 CK_INLINE void finish_rows(struct pending *s, long rows) {
@@ -147,8 +152,9 @@ CK_INLINE void finish_rows(struct pending *s, long rows) {
   if (s->next >= end) return;
   const long usual = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
   if (s->next < usual) {
-    if (s->bounded) finish_usual_rows(s, usual, false);
-    else finish_far_rows(s, usual);
+    if (!s->bounded) finish_far_rows(s, usual);
+    else if (s->h->ones) finish_usual_rows(s, usual, false, false);
+    else finish_usual_rows(s, usual, false, true);
   }
   if (s->next < end) finish_odd_rows(s, end);
 }
@@ -262,6 +268,9 @@ static void pack_keys(struct head *h, long key, long count) {
       else magnitudes = transpose_values(to, h->plan.column, from, a->v_pitch, count - j, mask, magnitudes);
     }
   }
+  if (h->ones)
+    for (long j = 0; j < all; j += 32)
+      _mm512_storeu_si512(h->v + a->d * h->plan.column + j, _mm512_set1_epi16(0x3f80));
   const uint16_t least = (127 - 32) << 7, most = (127 + 32) << 7;  // 2^-32, 2^32
   h->far_values = !reach(magnitudes, least) || reach(magnitudes, most);
 }
@@ -334,7 +343,7 @@ static void finish(struct pending *s, struct pending *next) {
   finish_rows(s, s->count);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
   // No product has more rows than there are columns of v: the tiles of depth beyond d are zero.
-  const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, 8);
+  const long keys = ck_round_up(s->present, RUN), depth = h->ones ? h->plan.depth : ck_round_up(h->a->d, 8);
   product(s->tile.o, h->v, h->plan.column, depth, s->p, keys, s->tile.started, next, next->count / 2);
 }
 
@@ -342,7 +351,7 @@ static void finish(struct pending *s, struct pending *next) {
 static void store_results(const struct head *h, const struct tile *t, long query) {
   const struct ck_attention *a = h->a;
   for (long lane = 0; lane < 32; lane += 16) {
-    const vf scale = 1.0f / vload(t->sum + lane);
+    const vf scale = 1.0f / vload((h->ones ? t->o + h->a->d * 32 : t->sum) + lane);
     const long exist = clamp(h->count - query - lane, 16);
     for (long c = 0; c < a->d; c += 16) {
       const long count = clamp(a->d - c, 16);
@@ -368,6 +377,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.query_row = sample * a->queries + first;
   h.key_row = sample * a->keys;
   h.column = part / h.plan.blocks % a->heads * a->d;
+  h.ones = has_free_row(a->d);
   h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.sizes = (uint16_t *)(memory + at.sizes);
 
   begin_blocks();

@@ -7,6 +7,12 @@
 /// Runs of k are multiples of it.
 enum { RUN = 2 };
 
+/// Whether a row beside `rows` costs nothing.
+CK_INLINE bool has_free_row(long rows) {
+  (void)rows;
+  return false;
+}
+
 CK_INLINE void begin_blocks(void) {}
 CK_INLINE void end_blocks(void) {}
 

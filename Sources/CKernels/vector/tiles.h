@@ -13,6 +13,9 @@
 /// Runs of k are multiples of it.
 enum { RUN = 32 };
 
+/// Whether a row beside `rows` costs nothing.
+CK_INLINE bool has_free_row(long rows) { return rows % 16 != 0; }
+
 CK_INLINE void begin_blocks(void) { tiles_on(); }
 CK_INLINE void end_blocks(void) { tiles_off(); }
 
