@@ -166,12 +166,13 @@ CK_INLINE void product(
   struct pending *pending, long softened)
 {
   const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run};
-  const long share = ck_ceil_div(softened, ck_ceil_div(rows, 32));
   for (long r = 0; r < rows; r += 32) {
+    const int tiles = rows - r > 16 ? 2 : 1;
+    const long share = ck_ceil_div(softened * tiles, ck_ceil_div(rows, 16));
     const struct ck_block b = {
       .lines = &line, .count = 1, .start = {r, r + 16},
       .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
-      .tiles = rows - r > 16 ? 2 : 1, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
+      .tiles = tiles, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
       .finish = share,
     };
     const long before = pending->next;
