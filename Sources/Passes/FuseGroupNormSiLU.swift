@@ -44,8 +44,8 @@ public struct FuseGroupNormSiLU: RewritingPass {
   /// Parts of the statistics: one for 256 pixels, at most 64; by shape alone, so that results do not depend on threads.
   ///
   /// In images they are rectangles where that comes near, of all columns or of 32: a convolution that computes its result
-  /// in such strips can sum it up (`FuseStatistics`). Large images have larger parts,
-  /// up to the pixels of a strip that stays in a processor's second cache.
+  /// in such strips can sum it up (`FuseStatistics`). There are more of them in large images, at most 256 of about 2,048
+  /// pixels, since strips have to stay in L2, and they are never so few that threads would have to wait.
   static func parts(_ x: TensorType) -> Int {
     let pixels = x.shape.dropFirst().dropLast().reduce(1, *)
     let plain = min(max(pixels / 256, 1), 64), most = min(max(pixels / 2048, 64), 256)

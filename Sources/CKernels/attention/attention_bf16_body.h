@@ -360,9 +360,7 @@ static void store_results(const struct head *h, const struct tile *t, long query
       for (int i = 0; i < 16; i++) rows[i] = i < count ? (vi)(vload(t->o + (c + i) * 32 + lane) * scale) : (vi)(0);
       transpose16(rows);
       uint16_t *to = (uint16_t *)a->o + (h->query_row + query + lane) * a->o_pitch + h->column + c;
-      for (long i = 0; i < exist; i++, to += a->o_pitch) {
-        vstore_some(to, CK_BF16, (vf)rows[i], count);
-      }
+      for (long i = 0; i < exist; i++, to += a->o_pitch) vstore_some(to, CK_BF16, (vf)rows[i], count);
     }
   }
 }

@@ -34,11 +34,11 @@ int ck_conv_bf16_has_statistics(const struct ck_conv *c) {
   // A strip has whole parts.
   if (c->gated || rows == 0 || parts % count != 0 || rows * parts != c->out_h * c->out_w * count) return 0;
   const struct ck_strips p = ck_strips(c);
-  if (p.pointwise) return rows % CK_BLOCK == 0;
-  // Nor is a strip made larger for them than fits L2.
+  // Nor is a strip made much larger for them than fits L2.
   long channels = 0;
   for (long i = 0; i < c->source_count; i++) channels += c->sources[i].channels;
-  if (rows > CK_STRIP_ROWS / 2 && rows * channels * 2 > CK_STRIP_BYTES) return 0;
+  if (!p.in_place && rows > CK_STRIP_ROWS / 2 && rows * channels * 2 > CK_STRIP_BYTES) return 0;
+  if (p.pointwise) return rows % CK_BLOCK == 0;
   return c->out_w % p.columns == 0 && rows % p.columns == 0 && c->out_h % (rows / p.columns) == 0;
 }
 

@@ -9,7 +9,7 @@
 
 enum {
   CK_BLOCK = 32,                  // rows (and columns) of a block of sums
-  CK_STRIP_ROWS = 2048,           // most rows of a strip, however large the blocking
+  CK_STRIP_ROWS = 2048,           // most rows of a strip but for whole parts of statistics, however large the blocking
   CK_STRIP_BYTES = 1 << 20,       // most bytes of a strip's images: they stay in L2
   CK_SEGMENT = 32,                // about the columns of an image that a strip takes
   CK_NARROW = 8,                  // most columns of an image whose windows are copied one by one
@@ -142,7 +142,7 @@ struct ck_conv_bf16_layout {
   size_t lines;   // ck_kernel_line, all sources'
   size_t places;  // ck_row_place, of every row of the strip that exists
   size_t blocks;  // ck_block_rows
-  size_t coefficients;  // of the source that is being copied, where it is normalized
+  size_t coefficients;  // of a source that is copied or filled, where it is normalized
   size_t strips;  // bf16, source after source
   size_t bytes;
 };

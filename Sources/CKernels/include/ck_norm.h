@@ -47,7 +47,7 @@ long ck_normalize_parts(const struct ck_normalize *normalize);
 size_t ck_normalize_scratch(const struct ck_normalize *normalize);
 
 /// Arguments of `layer_norm`: y = (x - mean) * rsqrt(var + eps) * gamma + beta over each row of `columns`,
-/// var biased, two passes over an f32 copy of the row. y may be x if dtype and pitch agree.
+/// var biased, mean and deviations in two passes in f32. y may be x if dtype and pitch agree.
 struct ck_layer_norm {
   const void *x;
   void *y;

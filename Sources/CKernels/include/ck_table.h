@@ -27,8 +27,8 @@ struct ck_kernels {
   ck_function *gather;              ///< struct ck_gather; ck_elementwise_parts
 };
 
-/// The table of an instruction set, of AVX-512 with or without instructions for bf16; NULL where it is not built (another
-/// architecture). Using a table that exceeds ck_detect() or ck_has_bf16() is an illegal instruction.
+/// The table of an instruction set, of CK_AVX512 with or without instructions for bf16 (CK_AMX has them); NULL where it is
+/// not built (another architecture). Using a table that exceeds ck_detect() or ck_has_bf16() is an illegal instruction.
 const struct ck_kernels *ck_kernels(enum ck_isa isa, int has_bf16);
 
 #endif

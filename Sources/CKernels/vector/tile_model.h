@@ -1,11 +1,11 @@
 // A model of the tile unit's time for processors without one: what a core does besides products is done as with tiles,
 // results are wrong. On AMX a product takes 16 cycles whatever came before it, while the core goes on; here it is a link of
-// one chain of divisions in a unit that kernels leave alone, 15.7 cycles each on a Zen 5.
+// one chain of divisions in a unit that kernels leave alone, 15 to 16 cycles each on a Zen 4 or 5.
 //
 //     swift build -c release --product sd-bench --scratch-path .build/tile-model -Xcc -DCK_TILE_MODEL=1
 //
 // CK_TILE_MODEL: 1: tiles are loaded in no time; 2: their lines are read as vectors. CK_TILE_LINKS: divisions a product;
-// 2 on a core that works for a second thread as well.
+// 2 on a Zen 4, whose units of 256 bits do half of the work a cycle.
 #ifndef CK_TILE_MODEL_H
 #define CK_TILE_MODEL_H
 
