@@ -45,10 +45,11 @@ public struct FuseGroupNormSiLU: RewritingPass {
   ///
   /// In images they are rectangles where that comes near, of all columns or of 32: a convolution that computes its result
   /// in such strips can sum it up (`FuseStatistics`). There are more of them in large images, at most 256 of about 2,048
-  /// pixels, since strips have to stay in L2, and they are never so few that threads would have to wait.
+  /// pixels (1,024 of many channels), since strips have to stay in L2, and never so few that threads would have to wait.
   static func parts(_ x: TensorType) -> Int {
     let pixels = x.shape.dropFirst().dropLast().reduce(1, *)
-    let plain = min(max(pixels / 256, 1), 64), most = min(max(pixels / 2048, 64), 256)
+    let plain = min(max(pixels / 256, 1), 64)
+    let most = min(max(pixels / (x.lastDimension > 256 ? 1024 : 2048), 64), 256)
     guard x.rank == 4, 1...4096 ~= x.shape[1], x.shape[2] > 0 else { return plain }
     let (height, width) = (x.shape[1], x.shape[2])
     let band = width >= 64 && width % 32 == 0 ? 32 : width
