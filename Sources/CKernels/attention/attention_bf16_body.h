@@ -22,7 +22,7 @@ struct head {
   float factor;      // of scores in the exponent of 2, in 128ths
   bool odd_queries, odd_keys;  // whether some of the part's queries, of the block's keys are not finite
   bool far_values;   // whether powers of 2^±64 may carry the largest of the block's values away
-  bool ones;         // whether row d of v is ones, so that row d of the results becomes the sum of probabilities
+  bool ones;         // whether row d of v, which costs nothing, is ones: row d of the results is the probabilities' sum
 };
 
 /// A tile of 32 queries and what is known of it.
@@ -343,8 +343,7 @@ static void finish(struct pending *s, struct pending *next) {
   const struct head *h = s->h;
   finish_rows(s, s->count);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
-  // No product has more rows than there are columns of v: the tiles of depth beyond d are zero.
-  const long keys = ck_round_up(s->present, RUN), depth = h->ones ? h->plan.depth : ck_round_up(h->a->d, 8);
+  const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, ROWS_AT_ONCE);
   product(s->tile.o, h->v, h->plan.column, depth, s->p, keys, s->tile.started, next, next->count / 2);
 }
 
@@ -376,7 +375,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.query_row = sample * a->queries + first;
   h.key_row = sample * a->keys;
   h.column = part / h.plan.blocks % a->heads * a->d;
-  h.ones = has_free_row(a->d);
+  h.ones = a->d % ROWS_AT_ONCE != 0;
   h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.sizes = (uint16_t *)(memory + at.sizes);
 
   begin_blocks();

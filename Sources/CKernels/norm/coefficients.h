@@ -19,23 +19,15 @@ CK_INLINE vf normal(const struct coefficients *k, long c, vf x) {
   return vfma(x - vload(k->center + c), vload(k->scale + c), vload(k->shift + c));
 }
 
-CK_INLINE void normalize_channels_by(
-  enum ck_activation activation, const struct coefficients *k, void *y, enum ck_dtype y_dtype, const void *x,
-  enum ck_dtype x_dtype, long first, long end)
-{
-  for (long c = first; c < end; c += VL) {
-    const vf v = normal(k, c, vload_some(element(x, x_dtype, c), x_dtype, end - c));
-    vstore_some(element_out(y, y_dtype, c), y_dtype, vactivate(v, activation, y_dtype == CK_BF16), end - c);
-  }
-}
-
 /// y[first ..< end] = these channels of x, normalized and activated.
 CK_INLINE void normalize_channels(
   const struct ck_normalize *a, const struct coefficients *k, void *y, enum ck_dtype y_dtype, const void *x,
   enum ck_dtype x_dtype, long first, long end)
 {
-  if (a->activation == CK_SILU) normalize_channels_by(CK_SILU, k, y, y_dtype, x, x_dtype, first, end);
-  else normalize_channels_by(a->activation, k, y, y_dtype, x, x_dtype, first, end);
+  for (long c = first; c < end; c += VL) {
+    const vf v = normal(k, c, vload_some(element(x, x_dtype, c), x_dtype, end - c));
+    vstore_some(element_out(y, y_dtype, c), y_dtype, vactivate(v, a->activation, y_dtype == CK_BF16), end - c);
+  }
 }
 
 enum { MERGED = 32 };  // channels that are merged side by side, in registers

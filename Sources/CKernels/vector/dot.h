@@ -4,14 +4,8 @@
 
 #include "pairs.h"
 
-/// Runs of k are multiples of it.
-enum { RUN = 2 };
-
-/// Whether a row beside `rows` costs nothing.
-CK_INLINE bool has_free_row(long rows) {
-  (void)rows;
-  return false;
-}
+/// Runs of k are multiples of RUN; so many rows are computed at once.
+enum { RUN = 2, ROWS_AT_ONCE = 8 };
 
 CK_INLINE void begin_blocks(void) {}
 CK_INLINE void end_blocks(void) {}

@@ -80,13 +80,7 @@ CK_INLINE vf vactivate(vf x, enum ck_activation activation, bool is_short) {
 
 /// x[0 ..< n] = activation(x), whole vectors.
 CK_INLINE void activate(float *x, long n, enum ck_activation activation) {
-  if (activation == CK_SILU) {
-    for (long i = 0; i < n; i += VL) vstore(x + i, vsilu(vload(x + i)));
-  } else if (activation == CK_GELU) {
-    for (long i = 0; i < n; i += VL) vstore(x + i, vgelu(vload(x + i)));
-  } else if (activation == CK_QUICK_GELU) {
-    for (long i = 0; i < n; i += VL) vstore(x + i, vquick_gelu(vload(x + i)));
-  }
+  for (long i = 0; i < n; i += VL) vstore(x + i, vactivate(vload(x + i), activation, false));
 }
 
 #endif

@@ -10,11 +10,8 @@
 
 #include "tile_unit.h"
 
-/// Runs of k are multiples of it.
-enum { RUN = 32 };
-
-/// Whether a row beside `rows` costs nothing.
-CK_INLINE bool has_free_row(long rows) { return rows % 16 != 0; }
+/// Runs of k are multiples of RUN; so many rows are computed at once.
+enum { RUN = 32, ROWS_AT_ONCE = 16 };
 
 CK_INLINE void begin_blocks(void) { tiles_on(); }
 CK_INLINE void end_blocks(void) { tiles_off(); }
