@@ -225,7 +225,7 @@ import Testing
       #expect(outcome.status == 0 && get("\(folder)/x.png") != nil)
       #expect(
         outcome.errors == """
-          note: running on the CPU, since there is no GPU to run on: cannot start CUDA: the driver finds no GPU
+          note: running on the CPU, since no GPU can be used: cannot start CUDA: the driver finds no GPU
 
           """)
       // Its peak is the processor's, and lower instruction sets take turns with it.
@@ -284,23 +284,28 @@ import Testing
       try copyTree("\(FakeCUDA.folder())/libcuda.so.1", "\(folder)/libcuda.so.1")
       variables["SD_CUDA_LIB_DIR"] = folder
       variables["SD_CACHE_DIR"] = "\(folder)/other"
-      for device in ["cuda", "cpu"] {
+      for device in ["cuda", "auto", "cpu"] {
         let outcome = try ToolProcess.run(
           "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--device", device, "--quiet",
           environment: variables)
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(outcome.errors.isEmpty == (device == "cuda"), "\(outcome.errors)")
+        #expect(outcome.errors.isEmpty == (device != "cpu"), "\(outcome.errors)")
       }
       #expect(entries(of: "\(folder)/other").isEmpty)
 
       // Nor is there one for kernels that the driver does not take.
-      func draw(_ options: [String: String]) throws -> ToolProcess.Outcome {
+      func draw(_ options: [String: String], _ device: String = "cuda") throws -> ToolProcess.Outcome {
         try ToolProcess.run(
-          "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--device", "cuda", "--quiet",
+          "sd-run", plan, "--prompt", "x", "--steps", "1", "-o", "\(folder)/x.png", "--device", device, "--quiet",
           environment: variables.merging(options) { $1 })
       }
       let refused = ["FAKECUDA_FAIL": "cuModuleLoadData:1:200"]
-      #expect(try draw(refused).errors.contains("libnvrtc.so.13 or .12 was not found"))
+      let missing = "cannot compile CUDA kernels: libnvrtc.so.13 or .12 was not found"
+      let none = try draw(refused)
+      #expect(none.status == 6 && none.errors.hasPrefix("sd-run: \(missing)\n"), "\(none.errors)")
+      let onCPU = try draw(refused, "auto")
+      #expect(onCPU.status == 0, "\(onCPU.errors)")
+      #expect(onCPU.errors.hasPrefix("note: running on the CPU, since no GPU can be used: \(missing)\n"))
       let own = try draw(refused.merging(["SD_CUDA_LIB_DIR": FakeCUDA.folder()]) { $1 })
       #expect(own.status == 0 && own.errors.isEmpty, "\(own.errors)")
       #expect(entries(of: "\(folder)/other").count == 1)

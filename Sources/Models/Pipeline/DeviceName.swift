@@ -48,11 +48,13 @@ public enum DeviceName: Hashable, Sendable {
     case .cuda(let number): return try gpu(number)
     case .auto:
       do throws(SDError) {
-        return try gpu(0)
+        let device = try gpu(0)
+        try device.checkKernels()
+        return device
       } catch {
         // Most machines have no GPU, which is news only where the plan was made for one.
         if plan.target == "cuda" || error != .noCUDADriver(.missing) {
-          StandardError.print("note: running on the CPU, since there is no GPU to run on: \(error.message)")
+          StandardError.print("note: running on the CPU, since no GPU can be used: \(error.message)")
         }
         return cpu
       }

@@ -41,6 +41,11 @@ package struct CUDADevice: Device {
 
   package func bandwidth() throws(SDError) -> Double { try context.bandwidth() }
 
+  /// Whether kernels can be had: the plan's, or a compiler's.
+  ///
+  /// - Throws: `SDError` (device) when there are neither.
+  package func checkKernels() throws(SDError) { try modules.check() }
+
   package func checkMemory(_ needs: [(what: String, bytes: Int)]) throws(SDError) {
     try AvailableMemory.check(needs, available: context.memory().free, on: name)
   }

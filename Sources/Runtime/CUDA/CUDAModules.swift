@@ -22,6 +22,9 @@ final class CUDAModules: Sendable {
   /// A kernel without dynamic shared memory.
   func function(_ unit: CUDAUnit, _ name: String) throws(SDError) -> CUDAFunction { try module(unit).function(name) }
 
+  /// Loads the smallest file of kernels.
+  func check() throws(SDError) { _ = try module(.sampler) }
+
   private func module(_ unit: CUDAUnit) throws(SDError) -> CUDAModule {
     try loaded.withLock { loaded throws(SDError) in
       if let module = loaded[unit] { return module }
