@@ -5,8 +5,9 @@
 // run down the columns, lane by lane, and the probabilities of two keys are already the pairs of
 // O^T [d][32] = V^T P^T. A maximum that grows a little is not followed: probabilities may exceed 1 by 2^8
 // before results are scaled down. None is looked for where the sizes of queries and keys tell that powers stay
-// within 2^-64 ... 2^64 anyway, with values of usual sizes. Scores are softened while the units multiply: half
-// of a tile's while its others are made, the rest while the results of the tile before are.
+// within 2^-64 ... 2^64 anyway, with values of usual sizes; then scores are softened block by block, each while the
+// next is made, and two blocks of them are all that is kept, in L1. Others wait for the last of their tile and are
+// softened while the scores of the next tile are made, and the results of the tile before.
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
 
@@ -38,6 +39,7 @@ struct pending {
   const struct head *h;
   struct tile tile;
   const float *scores;
+  long mask;         // row r of the scores is at r & mask
   uint16_t *p;       // its probabilities, in pairs
   long next, ready, count;  // keys, even: softened, whose scores are there, all, rounded up to 32
   long present;             // those from here on do not exist
@@ -102,12 +104,15 @@ CK_INLINE __m512i vexp2_pairs(vf x, vf y, const struct powers *p, int half, bool
   return _mm512_sub_epi16(k, _mm512_maskz_permutex2var_epi8(p->low, first, k, last));
 }
 
+/// Where the next row of scores is.
+CK_INLINE const float *next_scores(const struct pending *s) { return s->scores + (s->next & s->mask) * 32; }
+
 /// Rows of scores up to `end` become pairs of probabilities, two keys at a time, where some are odd or do not exist.
 static __attribute__((noinline)) void finish_odd_rows(struct pending *s, long end) {
   const vf factor = vsplat(s->h->factor / 128.0f);
   for (; s->next < end && s->next < s->present; s->next += 2)
     for (int i = 0; i < 2; i++) {
-      const float *from = s->scores + s->next * 32 + i * VL;
+      const float *from = next_scores(s) + i * VL;
       const vf shift = vload(s->tile.largest + i * VL) / -128.0f;
       __m512i p = vinterleave_bf16(
         vexp2_short(vfma(vload(from), factor, shift)), vexp2_short(vfma(vload(from + 32), factor, shift)));
@@ -125,10 +130,10 @@ CK_INLINE void finish_usual_rows(struct pending *s, long end, bool clamps, bool 
   const struct powers to = powers(s);
   const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
   __m512 total[2] = {(__m512)s->total[0], (__m512)s->total[1]};
-  const float *x = s->scores + s->next * 32;
+  const float *x = next_scores(s);
   uint16_t *p = s->p + s->next * 32;
 #pragma clang loop unroll(disable)
-  for (const float *last = s->scores + end * 32; x < last; x += 64, p += 64) {
+  for (const float *last = x + (end - s->next) * 32; x < last; x += 64, p += 64) {
     const __m512i left = vexp2_pairs(vload(x), vload(x + 32), &to, 0, clamps);
     const __m512i right = vexp2_pairs(vload(x + VL), vload(x + 32 + VL), &to, 1, clamps);
     if (adds) {
@@ -148,31 +153,33 @@ static __attribute__((noinline)) void finish_far_rows(struct pending *s, long en
 
 /// Up to `rows` rows of scores become pairs of probabilities.
 CK_INLINE void finish_rows(struct pending *s, long rows) {
-  const long end = ck_min_long(s->ready, s->next + ck_ceil_div(rows, 2) * 2);
-  if (s->next >= end) return;
-  const long usual = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
-  if (s->next < usual) {
-    if (!s->bounded) finish_far_rows(s, usual);
-    else if (s->h->ones) finish_usual_rows(s, usual, false, false);
-    else finish_usual_rows(s, usual, false, true);
+  const long last = ck_min_long(s->ready, s->next + ck_ceil_div(rows, 2) * 2);
+  while (s->next < last) {
+    const long end = ck_min_long(last, (s->next / 32 + 1) * 32);
+    const long usual = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
+    if (s->next < usual) {
+      if (!s->bounded) finish_far_rows(s, usual);
+      else if (s->h->ones) finish_usual_rows(s, usual, false, false);
+      else finish_usual_rows(s, usual, false, true);
+    }
+    if (s->next < end) finish_odd_rows(s, end);
   }
-  if (s->next < end) finish_odd_rows(s, end);
 }
 
 /// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened, maybe of c
-/// itself as soon as they are there.
+/// itself as soon as they are there. Row r of c is at r & mask.
 CK_INLINE void product(
-  float *c, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
+  float *c, long mask, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
   struct pending *pending, long softened)
 {
-  const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run};
+  const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run, .columns = 1};
   for (long r = 0; r < rows; r += 32) {
     const int tiles = rows - r > 16 ? 2 : 1;
     const long share = ck_ceil_div(softened * tiles, ck_ceil_div(rows, 16));
     const struct ck_block b = {
       .lines = &line, .count = 1, .start = {r, r + 16},
       .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
-      .tiles = tiles, .halves = 2, .sums = c + r * 32, .blocks = 1, .adds = adds,
+      .tiles = tiles, .halves = 2, .sums = c + (r & mask) * 32, .blocks = 1, .adds = adds,
       .finish = share,
     };
     const long before = pending->next;
@@ -337,14 +344,35 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
   return small;
 }
 
+/// Results of a tile, while rows of some tile are softened.
+static void add_results(struct pending *s, struct pending *meanwhile, long softened) {
+  const struct head *h = s->h;
+  const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, ROWS_AT_ONCE);
+  product(s->tile.o, -1, h->v, h->plan.column, depth, s->p, keys, s->tile.started, meanwhile, softened);
+}
+
+static void add_sum(struct pending *s) {
+  for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
+}
+
 /// The rest of a tile's softening, and its results, while the next tile is softened.
 static void finish(struct pending *s, struct pending *next) {
   if (s->count == 0) return;
-  const struct head *h = s->h;
   finish_rows(s, s->count);
-  for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
-  const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, ROWS_AT_ONCE);
-  product(s->tile.o, h->v, h->plan.column, depth, s->p, keys, s->tile.started, next, next->count / 2);
+  add_sum(s);
+  add_results(s, next, next->count / 2);
+}
+
+/// All of a tile whose scores can be softened as they come: a block of 32 while the next is made, the last one while
+/// results are, before the products come to it.
+static void finish_at_once(struct pending *s, float *scores) {
+  const struct head *h = s->h;
+  const long keys = ck_round_up(s->present, 16), run = ck_round_up(h->a->d, RUN);
+  product(scores, s->mask, h->k, h->plan.row, keys, s->tile.q, run, false, s, 2 * keys);
+  s->ready = s->count;
+  if (!WORKS_MEANWHILE || s->count == 32) finish_rows(s, s->count);
+  add_results(s, s, 4 * ck_round_up(h->a->d, ROWS_AT_ONCE));
+  add_sum(s);
 }
 
 /// Rows of o from the part's query `query` on = o [depth][32] / sum.
@@ -378,11 +406,12 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.ones = a->d % ROWS_AT_ONCE != 0;
   h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.sizes = (uint16_t *)(memory + at.sizes);
 
+  struct pending none = {0};
   begin_blocks();
   const long last = a->causal ? ck_min_long(a->keys, first + h.count) : a->keys;
   for (long key = 0; key < last; key += h.plan.keys) {
     pack_keys(&h, key, ck_min_long(h.plan.keys, last - key));
-    struct pending pending = {0};
+    struct pending pending = none;
     for (long query = 0; query < h.count; query += 32) {
       // No key after the tile's last query matters to it.
       const long end = a->causal ? ck_min_long(last, first + query + 32) : last;
@@ -396,26 +425,32 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
         .started = key > 0,
       };
       if (key == 0) pack_queries(&h, t.q, query);
-      const long place = query / 32 % 2 * h.plan.keys * 32;
-      float *s = (float *)(memory + at.scores) + place;
       const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
+      const bool at_once = bounded && !masked;
+      // Two tiles' scores are kept where those of the one before are still to be softened.
+      const long place = at_once ? 0 : query / 32 % 2 * h.plan.keys * 32;
+      float *s = (float *)(memory + at.scores) + place;
       if (bounded && !t.started)
         for (int i = 0; i < 32; i++) t.largest[i] = t.sum[i] = 0;
       struct pending next = {
-        .h = &h, .tile = t, .scores = s, .p = (uint16_t *)(memory + at.p) + place,
+        .h = &h, .tile = t, .scores = s, .mask = at_once ? 63 : -1, .p = (uint16_t *)(memory + at.p) + place,
         .count = ck_round_up(n, 32), .present = n, .odd = h.odd_queries || h.odd_keys, .bounded = bounded,
       };
+      if (at_once) {
+        finish(&pending, &none);
+        pending = none;
+        finish_at_once(&next, s);
+        continue;
+      }
       // Scores that have to be looked at first, or masked, are softened while the next tile's are made.
-      struct pending *meanwhile = bounded && !masked ? &next : &pending;
       const long run = ck_round_up(a->d, RUN);
-      product(s, h.k, h.plan.row, ck_round_up(n, 16), t.q, run, false, meanwhile, meanwhile->count / 2);
+      product(s, next.mask, h.k, h.plan.row, ck_round_up(n, 16), t.q, run, false, &pending, pending.count / 2);
       next.ready = next.count;
       if (masked) mask_future(s, key, n, first + query);
       if (!bounded) next.odd |= !follow_maximum(&h, &t, s, n);
       finish(&pending, &next);
       pending = next;
     }
-    struct pending none = {0};
     finish(&pending, &none);
   }
   for (long query = 0; query < h.count; query += 32) {

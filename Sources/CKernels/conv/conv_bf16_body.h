@@ -168,6 +168,7 @@ static void fill_strips(struct work *w) {
         .weights = (const uint16_t *)s->weights + ky * run * 32,
         .row = row,
         .run = run,
+        .columns = ck_overlaps(c, s) ? s->kernel_w : 1,
         .panel = ck_panel_lines(s) * run * 32,
       };
     strip += ck_strip_elements(&w->plan, c, s);

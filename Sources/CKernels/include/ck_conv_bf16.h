@@ -4,15 +4,16 @@
 ///
 /// No im2col: the lines of an image that a part reads are copied once into a padded strip, in which the window
 /// of an output pixel is a few runs of contiguous channels, one a kernel line. Products of pairs are summed in
-/// f32 over all of K, in the order: source, kernel line, (kernel column, channel).
+/// f32 over all of K, in an order that shapes decide: source, kernel line, then kernel column and channel, or by tiles
+/// pieces of 64 channels of all columns, and within 32 k as the unit does.
 #ifndef CK_CONV_BF16_H
 #define CK_CONV_BF16_H
 
 #include "ck_conv.h"
 
-/// Predicted nanoseconds of a call on one thread of several, for its blocking, where the product of two tiles of rows
-/// and 32 columns over 32 k (32 x 32 x 32 multiply-adds) takes `product` nanoseconds.
-double ck_conv_bf16_cost(const struct ck_conv *conv, double product);
+/// Predicted nanoseconds of a call, those of all `threads` together, for its blocking, where the product of two tiles of
+/// rows and 32 columns over 32 k (32 x 32 x 32 multiply-adds) takes `product` nanoseconds.
+double ck_conv_bf16_cost(const struct ck_conv *conv, double product, long threads);
 
 /// Parts of a call, from shapes and blocking alone.
 long ck_conv_bf16_parts(const struct ck_conv *conv);

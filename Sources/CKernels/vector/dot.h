@@ -4,8 +4,8 @@
 
 #include "pairs.h"
 
-/// Runs of k are multiples of RUN; so many rows are computed at once.
-enum { RUN = 2, ROWS_AT_ONCE = 8 };
+/// Runs of k are multiples of RUN; so many rows are computed at once; nothing else is done meanwhile.
+enum { RUN = 2, ROWS_AT_ONCE = 8, WORKS_MEANWHILE = 0 };
 
 CK_INLINE void begin_blocks(void) {}
 CK_INLINE void end_blocks(void) {}

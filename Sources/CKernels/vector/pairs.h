@@ -11,6 +11,7 @@ struct ck_kernel_line {
   const uint16_t *weights;  // [run / 2][32][2], of panel 0
   long row;                 // elements
   long run;                 // elements, a multiple of RUN
+  long columns;             // of the kernel, one after the other in the run; of neighbouring rows they overlap
   long panel;               // elements of the weights from a panel to the next
 };
 

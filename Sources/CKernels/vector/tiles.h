@@ -10,8 +10,12 @@
 
 #include "tile_unit.h"
 
-/// Runs of k are multiples of RUN; so many rows are computed at once.
-enum { RUN = 32, ROWS_AT_ONCE = 16 };
+/// Runs of k are multiples of RUN; so many rows are computed at once; other work is done meanwhile.
+enum { RUN = 32, ROWS_AT_ONCE = 16, WORKS_MEANWHILE = 1 };
+
+/// The piece of every kernel column that is multiplied before the next piece, so that the others find the lines of x that
+/// they share with one column in L1: 4 KB of weights and two lines a row.
+enum { PIECE_RUN = 64 };
 
 CK_INLINE void begin_blocks(void) { tiles_on(); }
 CK_INLINE void end_blocks(void) { tiles_off(); }
@@ -41,24 +45,28 @@ CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending,
     const char *ahead = (const char *)(weights + line->panel) + b->index * fetched * 64;
     const long stride = line->row * 2;
     const long fetches = b->ahead ? ck_min_long(fetched, 32 - b->index * fetched) : 0;
-    for (long k = 0; k < line->run; k += 32) {
-      tile_load(4, x0 + k, stride);
-      tile_load(6, weights, 128);
-      tile_product(0, 4, 6);
-      if (halves == 2) {
-        tile_load(7, weights + 32, 128);
-        tile_product(1, 4, 7);
-      }
-      if (tiles == 2) {
-        tile_load(5, x1 + k, stride);
-        tile_product(2, 5, 6);
-        if (halves == 2) tile_product(3, 5, 7);
-      }
-      for (long f = 0; f < fetches; f++) __builtin_prefetch(ahead + f * 64, 0, 2);
-      weights += 1024;
-      ahead += 2048;
-      finish_rows(pending, rows);
-    }
+    const long channels = line->run / line->columns;
+    const bool in_pieces = line->columns > 1 && channels % PIECE_RUN == 0;
+    const long column = in_pieces ? channels : line->run, piece = in_pieces ? PIECE_RUN : line->run;
+    for (long first = 0; first < column; first += piece)
+      for (long begin = first; begin < line->run; begin += column)
+        for (long k = begin; k < begin + piece; k += 32) {
+          tile_load(4, x0 + k, stride);
+          tile_load(6, weights + k * 32, 128);
+          tile_product(0, 4, 6);
+          if (halves == 2) {
+            tile_load(7, weights + k * 32 + 32, 128);
+            tile_product(1, 4, 7);
+          }
+          if (tiles == 2) {
+            tile_load(5, x1 + k, stride);
+            tile_product(2, 5, 6);
+            if (halves == 2) tile_product(3, 5, 7);
+          }
+          for (long f = 0; f < fetches; f++) __builtin_prefetch(ahead + f * 64, 0, 2);
+          ahead += 2048;
+          finish_rows(pending, rows);
+        }
   }
   tile_store(0, c0, 128);
   if (halves == 2) tile_store(1, c1, 128);
