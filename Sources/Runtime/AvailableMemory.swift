@@ -6,7 +6,7 @@ package enum AvailableMemory {
   /// Bytes: the smaller of what the system and the control group have left; nil when neither says.
   package static var bytes: Int? {
     if let forced = Debug.availableMemory { return forced }
-    let system = text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    let system = SystemFile.text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
       .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }.map { $0 << 10 }
     var group: Int?
     if let limit = number("/sys/fs/cgroup/memory.max"), let used = number("/sys/fs/cgroup/memory.current") {
@@ -45,16 +45,7 @@ package enum AvailableMemory {
   }
 
   private static func number(_ path: String) -> Int? {
-    text(path).flatMap { Int($0.split(separator: "\n").first ?? "") }
-  }
-
-  private static func text(_ path: String) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 14)
-    let count = read(descriptor, &bytes, bytes.count)
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    SystemFile.text(path).flatMap { Int($0.split(separator: "\n").first ?? "") }
   }
 }
 

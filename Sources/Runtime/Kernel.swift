@@ -29,7 +29,7 @@ public struct KernelSignature: Sendable {
 
 /// A kernel that a device offers for a node.
 package protocol Kernel: Sendable {
-  /// What profiles and `--inspect` call it.
+  /// What profiles and `SD_DEBUG=4` call it.
   var name: String { get }
   /// The layouts in which it wants its weights; an operand that is not named here is wanted dense.
   var weightLayouts: [Int: WeightLayout] { get }

@@ -6,7 +6,7 @@ long ck_conv_bf16_parts(const struct ck_conv *conv) {
   return ck_phase_count(conv) * p.line_strips * p.column_strips * p.groups;
 }
 
-double ck_conv_bf16_cost(const struct ck_conv *conv, double product) {
+double ck_conv_bf16_cost(const struct ck_conv *conv, double product, long threads) {
   // Measured on two cores of a Zen 5, in nanoseconds; where they come from is in Documentation/Performance.md.
   const double copied_byte = 0.08, read_byte = 0.04, part = 3000;
   struct ck_source source;
@@ -23,8 +23,10 @@ double ck_conv_bf16_cost(const struct ck_conv *conv, double product) {
   const double products = strips * (double)p.panels * blocks * k / 32 * product;
   const double rows = p.in_place ? (double)p.columns * k * 2 * read_byte : copied * copied_byte;
   const double weights = (double)p.group * k * 64 * read_byte;
-  // At the end threads wait for the last one: each for half a part, and as if they were four.
-  return (products * (double)ck_phase_count(conv) + parts * (rows + weights + part)) * (1 + 2 / parts);
+  // At the end threads wait for the last one: each for half a part, and as if they were four, or for a last round.
+  const double share = 1 + 2 / parts, round = (double)(ck_ceil_div((long)parts, threads) * threads) / parts;
+  const double waiting = share > round ? share : round;
+  return (products * (double)ck_phase_count(conv) + parts * (rows + weights + part)) * waiting;
 }
 
 long ck_conv_bf16_copies(const struct ck_conv *conv) { return ck_strips(conv).groups; }

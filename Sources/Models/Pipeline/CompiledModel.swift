@@ -68,14 +68,16 @@ public final class CompiledModel {
     try tokenizer.validate(embeddingRows: info.vocabulary)
     schedulerConfiguration = try SchedulerConfiguration(
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
-    var cpu = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
+    let level = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
-    if case .cpu(let tuning) = tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
+    let measured: CPUTuning? = if case .cpu(let tuning) = tuning { tuning } else { nil }
+    let cpu = CPUDevice(threads: options.threads, cpu: level, tuning: measured)
     let kernels = try CompiledModel.kernels(file)
-    device = try options.device.open(info, CPUDevice(threads: options.threads, cpu: cpu), kernels, tuning)
+    device = try options.device.open(info, cpu, kernels, tuning)
     profile = options.profiled ? Profile() : nil
     Debug.log(
-      1, "\(path): \(info.model), \(info.precisions); \(device.name), \(cpu.level.rawValue), \(device.threads) threads"
+      1,
+      "\(path): \(info.model), \(info.precisions); \(device.name), \(level.level.rawValue), \(device.threads) threads"
     )
     if Debug.verifiesWeights { try table.verify(file) }
   }

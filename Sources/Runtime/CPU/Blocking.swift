@@ -31,7 +31,7 @@ extension ConvArguments {
     let product = cpu.level == .amx ? 22.0 : 131.0
     let costs = Blocking.grid(rows: [1024, 512, 256, 128], panels: panels).map { blocking in
       conv.pointee.blocking = blocking.ck
-      return (blocking: blocking, cost: ck_conv_bf16_cost(conv, product))
+      return (blocking: blocking, cost: ck_conv_bf16_cost(conv, product, cpu.threads))
     }
     return costs.sorted { $0.cost < $1.cost }.map(\.blocking)
   }

@@ -1,8 +1,7 @@
-import CKernels
 package import GraphIR
 import Synchronization
 
-/// The threaded CPU. Threads are libomp's; the work of a kernel is cut into parts by shape alone.
+/// The threaded CPU. Threads are libomp's; kernels are cut into parts whose number changes no bit.
 package struct CPUDevice: HostDevice {
   /// `cpu`.
   package let name = "cpu"
@@ -11,9 +10,16 @@ package struct CPUDevice: HostDevice {
   /// The instruction set.
   package let cpu: CPU
 
-  /// A device of that many threads; nil takes one for every processor this process may run on.
-  package init(threads: Int? = nil, cpu: CPU = .best) {
-    self.threads = threads ?? Int(ck_processors())
+  /// A processor.
+  ///
+  /// - Parameters:
+  ///   - threads: nil takes one for every processor that this process can use.
+  ///   - tuning: what was measured where a plan was made; used by processors like that one.
+  package init(threads: Int? = nil, cpu: CPU = .best, tuning: CPUTuning? = nil) {
+    self.threads = threads ?? AvailableProcessors.count
+    var cpu = cpu
+    cpu.threads = self.threads
+    if let tuning, tuning.fits(cpu) { cpu.blockings = tuning.blockings }
     self.cpu = cpu
   }
 

@@ -18,7 +18,7 @@ public struct CPUKernel: Kernel {
   /// Computes part `part` with this thread's own `scratch` memory (64-byte aligned, `scratchBytes` long).
   public typealias Body = @Sendable (_ part: Int, _ scratch: UnsafeMutableRawPointer) -> Void
 
-  /// What profiles and `--inspect` call it.
+  /// What profiles and `SD_DEBUG=4` call it.
   public let name: String
   /// Number of parts.
   public let parts: Int
@@ -86,13 +86,15 @@ public struct CPU: Hashable, @unchecked Sendable {
   public let level: Level
   /// Whether kernels may multiply pairs of bfloat16 with the processor's own instructions.
   public let multipliesBF16: Bool
+  /// Threads that share the parts of a convolution.
+  package var threads = 1
   /// How convolutions were found to run fastest, by call; others are cut by a prediction.
   package var blockings: [String: Blocking] = [:]
   /// The kernels; constant.
   let kernels: UnsafePointer<ck_kernels>
 
   /// The highest level of this processor.
-  public static var best: CPU { CPU(unchecked: Level.allCases.last { $0.isa == ck_detect() } ?? .generic) }
+  public static let best = CPU(unchecked: Level.allCases.last { $0.isa == ck_detect() } ?? .generic)
 
   /// All levels of this processor, and AVX-512 without BF16: what kernels are to be checked on.
   public static var all: [CPU] {

@@ -11,8 +11,10 @@ package struct CPUTuning: Sendable, Equatable {
   /// By call; the calls that are not here run as predicted.
   package var blockings: [String: Blocking]
 
-  /// Whether the kernels of a processor are those that were measured.
-  package func fits(_ cpu: CPU) -> Bool { (cpu.level, cpu.multipliesBF16) == (level, multipliesBF16) }
+  /// Whether the kernels of a processor are those that were measured, and cut into parts enough for its threads.
+  package func fits(_ cpu: CPU) -> Bool {
+    (cpu.level, cpu.multipliesBF16) == (level, multipliesBF16) && cpu.threads <= threads
+  }
 }
 
 extension CPUTuning {

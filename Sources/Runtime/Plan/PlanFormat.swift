@@ -4,7 +4,7 @@ package enum PlanFormat {
   package static let signature: [UInt8] = [0x89, 0x53, 0x44, 0x50, 0x0D, 0x0A, 0x1A, 0x0A]
   /// Readers refuse another major version.
   package static let major: UInt16 = 2
-  /// A larger minor version adds only what readers may ignore.
+  /// A larger minor version adds what readers may ignore, or refuse by name.
   package static let minor: UInt16 = 3
   /// Bytes of the prologue.
   package static let prologueBytes = 128

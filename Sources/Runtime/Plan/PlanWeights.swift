@@ -1,4 +1,3 @@
-import CKernels
 package import GraphIR
 import Synchronization
 
@@ -43,7 +42,7 @@ package final class PlanWeights: WeightSource, Sendable {
     }
     let dense = try HostMemory(byteCount: weight.type.byteCount)
     defer { extendLifetime(dense) }
-    let threads = Int(ck_processors())
+    let threads = AvailableProcessors.count
     any.weight.layout.unpack(
       base + any.offset, type: weight.type, to: dense.base, as: weight.type.dtype, threads: threads)
     let memory = try HostMemory(byteCount: weight.layout.byteCount(weight.type))

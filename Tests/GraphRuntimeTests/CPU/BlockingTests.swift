@@ -112,6 +112,28 @@ struct BlockingTests {
     #expect(best.rows >= 256)
   }
 
+  /// Many threads get parts enough, and not many of them wait for a last round.
+  @Test func manyThreadsHaveParts() throws {
+    let calls = [
+      ([2, 64, 64, 320], [320, 320, 3, 3]), ([2, 32, 32, 640], [640, 640, 3, 3]),
+      ([2, 16, 16, 1280], [1280, 1280, 3, 3]),
+      ([2, 16, 16, 1280], [1280, 1280, 1, 1]),
+    ]
+    for (image, weights) in calls {
+      let padding = Padding(weights[2] / 2)
+      let call = Call(description: "\(image)", sources: [Source(padding: padding)], shapes: [image, weights])
+      for cpu in CPU.checked where cpu.multipliesBF16 {
+        for threads in [2, 16, 56] {
+          var cpu = cpu
+          cpu.threads = threads
+          let parts = try #require(call.op(.bf16).cpuKernel(call.node(.bf16), on: cpu)).parts
+          let rounds = (parts + threads - 1) / threads
+          #expect(Double(rounds * threads) < 1.5 * Double(parts), "\(cpu.level), \(threads) threads: \(parts) parts")
+        }
+      }
+    }
+  }
+
   /// Small images still give work to several threads.
   @Test func smallImagesAreCut() throws {
     let call = Call(
