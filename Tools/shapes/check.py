@@ -89,7 +89,7 @@ def edge_width(picture):
     distance = distance_from_background(picture)
     mask = distance > 0.5
     outline = (mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum()
-    return ((distance > 0.15) & (distance < 0.85)).sum() / outline
+    return ((distance > 0.15) & (distance < 0.85)).sum() / max(outline, 1)
 
 
 def main():
@@ -100,9 +100,15 @@ def main():
     options.add_argument("--keep", help="a folder for the pictures")
     options, for_sd_run = options.parse_known_args()
 
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(options.keep or temporary)
+        folder.mkdir(exist_ok=True)
+        return draw_and_judge(options, for_sd_run, folder)
+
+
+def draw_and_judge(options, for_sd_run, folder):
+    """Whether more than one picture in twenty is wrong, which is printed."""
     generator = random.Random(options.seed)
-    folder = Path(options.keep or tempfile.mkdtemp())
-    folder.mkdir(exist_ok=True)
     failures, edges = Counter(), []
     for i in range(options.count):
         scene, path = scenes.one_shape(generator), folder / f"{i:03}.png"

@@ -3,9 +3,13 @@
 
     .venv/bin/python Tools/shapes/train.py decoder --minutes 30        the autoencoder's second half: sharper edges
     .venv/bin/python Tools/shapes/train.py denoiser --minutes 90       text encoder and U-Net: what is drawn, and where
+    .venv/bin/python Tools/shapes/train.py denoiser --minutes 12 --learning-rate 3e-4 --caption-swaps 0.5 --keep 0.25
     .venv/bin/python Tools/shapes/train.py autoencoder --minutes 50    both halves; denoisers of the old latents are lost
 
-Reads a model's folder (--model) and replaces its weights at the end and every five minutes, as float16 under their
+The third makes the denoiser fit for a guidance of 7.5: one that believes every word overshoots with it. Captions of other
+scenes, as the web has them, make it less sure; a part of what it was before (--keep) keeps it from doubting too much.
+
+`make .venv/requirements.txt` installs the packages. Reads a model's folder (--model) and replaces its weights at the end and every five minutes, as float16 under their
 published names. --scratch begins with random weights. On a GPU (--device cuda) take more of everything:
 --batch 256 --workers 12. decoder and denoiser change different files and can run at the same time. Several processes
 share the work under torchrun, which on a CPU is faster than threads: torchrun --nproc-per-node 2 Tools/shapes/train.py ...
@@ -27,8 +31,6 @@ from transformers import CLIPTextModel, CLIPTokenizer
 import scenes
 
 CAPTION_DROPOUT = 0.1  # what guidance needs: a denoiser that knows what nothing in particular looks like
-# Captions of other scenes, as the web has them. A denoiser that believes every word overshoots with the usual guidance of 7.5.
-CAPTION_SWAPS = 0.5
 POOL = 40_000  # encoded scenes that the denoiser learns from, the oldest replaced by new ones
 
 
@@ -52,10 +54,13 @@ class Training:
 
     def __init__(self, options, modules, learning_rate):
         self.options, self.modules, self.learning_rate = options, modules, learning_rate
-        self.averages = {name: copy.deepcopy(module).eval().requires_grad_(False) for name, module in modules.items()}
+        self.before, self.averages = self.copies(), self.copies()
         self.parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
         self.losses = []
+
+    def copies(self):
+        return {name: copy.deepcopy(module).eval().requires_grad_(False) for name, module in self.modules.items()}
 
     def run(self, loss):
         """Repeats steps until time is up; `loss` computes one."""
@@ -89,7 +94,7 @@ class Training:
         self.losses.append(value.item())
         decay = min(0.999, 1 - 10 / (step + 10))
         for name, module in self.modules.items():
-            torch._foreach_lerp_(list(self.averages[name].parameters()), list(module.parameters()), 1 - decay)
+            approach(self.averages[name], module, 1 - decay)
 
     def agreed(self, seconds):
         """The first process' time, so that all do the same number of steps."""
@@ -107,7 +112,15 @@ class Training:
         if not self.leads:
             return
         for name, module in self.averages.items():
-            save_weights(module, Path(self.options.model) / name)
+            mixed = copy.deepcopy(module)
+            approach(mixed, self.before[name], self.options.keep)
+            save_weights(mixed, Path(self.options.model) / name)
+
+
+@torch.no_grad()
+def approach(module, other, share):
+    """Moves weights by a share of the way to another module's."""
+    torch._foreach_lerp_(list(module.parameters()), list(other.parameters()), share)
 
 
 def save_weights(module, folder):
@@ -218,7 +231,7 @@ def train_denoiser(options):
         timesteps = torch.randint(0, 1000, (size,))
         noisy = schedule.add_noise(latents, noise, timesteps)
         others = captions[1:] + captions[:1]
-        captions = [b if random.random() < CAPTION_SWAPS else a for a, b in zip(captions, others)]
+        captions = [b if random.random() < options.caption_swaps else a for a, b in zip(captions, others)]
         captions = ["" if random.random() < CAPTION_DROPOUT else caption for caption in captions]
         ids = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids.to(options.device)
         with autocast(options):
@@ -241,6 +254,8 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--batch", type=int, help="scenes a step (32; 12 for the autoencoder)")
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the denoiser, at first (5e-4)")
+    parser.add_argument("--caption-swaps", type=float, default=0, help="share of captions that are another scene's (0)")
+    parser.add_argument("--keep", type=float, default=0, help="share of the weights as they were, in the result (0)")
     parser.add_argument("--seed", type=int, default=time.time_ns(), help="of the scenes (the time)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes (1)")

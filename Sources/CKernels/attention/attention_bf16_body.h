@@ -34,12 +34,14 @@ struct tile {
   bool started;    // whether o holds the results of earlier keys
 };
 
+enum { ALL = -1, TWO_BLOCKS = 63 };  // masks of rows
+
 /// A tile's scores that wait to become probabilities.
 struct pending {
   const struct head *h;
   struct tile tile;
-  const float *scores;
-  long mask;         // row r of the scores is at r & mask
+  float *scores;
+  long mask;         // row r of the scores is at r & mask: all of them are kept, or two blocks of 32
   uint16_t *p;       // its probabilities, in pairs
   long next, ready, count;  // keys, even: softened, whose scores are there, all, rounded up to 32
   long present;             // those from here on do not exist
@@ -155,7 +157,7 @@ static __attribute__((noinline)) void finish_far_rows(struct pending *s, long en
 CK_INLINE void finish_rows(struct pending *s, long rows) {
   const long last = ck_min_long(s->ready, s->next + ck_ceil_div(rows, 2) * 2);
   while (s->next < last) {
-    const long end = ck_min_long(last, (s->next / 32 + 1) * 32);
+    const long end = s->mask == ALL ? last : ck_min_long(last, (s->next | s->mask) + 1);
     const long usual = s->odd ? 0 : ck_min_long(end, s->present / 2 * 2);
     if (s->next < usual) {
       if (!s->bounded) finish_far_rows(s, usual);
@@ -344,14 +346,11 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
   return small;
 }
 
-/// Results of a tile, while rows of some tile are softened.
+/// Results of a tile, while rows are softened, of the next tile or its own.
 static void add_results(struct pending *s, struct pending *meanwhile, long softened) {
   const struct head *h = s->h;
   const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, ROWS_AT_ONCE);
-  product(s->tile.o, -1, h->v, h->plan.column, depth, s->p, keys, s->tile.started, meanwhile, softened);
-}
-
-static void add_sum(struct pending *s) {
+  product(s->tile.o, ALL, h->v, h->plan.column, depth, s->p, keys, s->tile.started, meanwhile, softened);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
 }
 
@@ -359,20 +358,20 @@ static void add_sum(struct pending *s) {
 static void finish(struct pending *s, struct pending *next) {
   if (s->count == 0) return;
   finish_rows(s, s->count);
-  add_sum(s);
   add_results(s, next, next->count / 2);
 }
 
 /// All of a tile whose scores can be softened as they come: a block of 32 while the next is made, the last one while
 /// results are, before the products come to it.
-static void finish_at_once(struct pending *s, float *scores) {
+static void finish_at_once(struct pending *s) {
   const struct head *h = s->h;
   const long keys = ck_round_up(s->present, 16), run = ck_round_up(h->a->d, RUN);
-  product(scores, s->mask, h->k, h->plan.row, keys, s->tile.q, run, false, s, 2 * keys);
+  product(s->scores, s->mask, h->k, h->plan.row, keys, s->tile.q, run, false, s, 2 * keys);
   s->ready = s->count;
+  // With one block there is no product before.
   if (!WORKS_MEANWHILE || s->count == 32) finish_rows(s, s->count);
+  // At 64 rows a block of products, half of these steps are enough for the last 32.
   add_results(s, s, 4 * ck_round_up(h->a->d, ROWS_AT_ONCE));
-  add_sum(s);
 }
 
 /// Rows of o from the part's query `query` on = o [depth][32] / sum.
@@ -433,13 +432,13 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       if (bounded && !t.started)
         for (int i = 0; i < 32; i++) t.largest[i] = t.sum[i] = 0;
       struct pending next = {
-        .h = &h, .tile = t, .scores = s, .mask = at_once ? 63 : -1, .p = (uint16_t *)(memory + at.p) + place,
+        .h = &h, .tile = t, .scores = s, .mask = at_once ? TWO_BLOCKS : ALL, .p = (uint16_t *)(memory + at.p) + place,
         .count = ck_round_up(n, 32), .present = n, .odd = h.odd_queries || h.odd_keys, .bounded = bounded,
       };
       if (at_once) {
         finish(&pending, &none);
         pending = none;
-        finish_at_once(&next, s);
+        finish_at_once(&next);
         continue;
       }
       // Scores that have to be looked at first, or masked, are softened while the next tile's are made.

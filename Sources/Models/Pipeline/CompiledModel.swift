@@ -38,7 +38,7 @@ public final class CompiledModel {
   public var shortID: String { String(file.id.description.prefix(10)) }
   package let file: PlanFile
   package let table: WeightTable
-  /// What was measured where the plan was made, if anything; used where there are the same kernels.
+  /// What was measured where the plan was made, if anything; used where there are the same kernels and no more threads.
   package let tuning: Tuning?
   package let device: any Device
   /// `cpu`, `cuda:0` or `reference`.
@@ -68,17 +68,15 @@ public final class CompiledModel {
     try tokenizer.validate(embeddingRows: info.vocabulary)
     schedulerConfiguration = try SchedulerConfiguration(
       JSON.Config(CompiledModel.json(file, .scheduler), file: path))
-    let level = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
+    let processor = if let cpu = options.cpu { cpu } else { try Debug.cpu() }
     tuning = try CompiledModel.tuning(file)
     let measured: CPUTuning? = if case .cpu(let tuning) = tuning { tuning } else { nil }
-    let cpu = CPUDevice(threads: options.threads, cpu: level, tuning: measured)
+    let cpu = CPUDevice(threads: options.threads, cpu: processor, tuning: measured)
     let kernels = try CompiledModel.kernels(file)
     device = try options.device.open(info, cpu, kernels, tuning)
     profile = options.profiled ? Profile() : nil
-    Debug.log(
-      1,
-      "\(path): \(info.model), \(info.precisions); \(device.name), \(level.level.rawValue), \(device.threads) threads"
-    )
+    let place = "\(device.name), \(processor.level.rawValue), \(device.threads) threads"
+    Debug.log(1, "\(path): \(info.model), \(info.precisions); \(place)")
     if Debug.verifiesWeights { try table.verify(file) }
   }
 
