@@ -46,7 +46,7 @@ struct SDRun: ParsableCommand {
   @Option(parsing: .unconditional, help: "Denoising steps.")
   var steps = 50
 
-  @Option(parsing: .unconditional, help: "How far the prompt is followed; 1 is without guidance.")
+  @Option(parsing: .unconditional, help: "How far the prompt is followed; 1 is without guidance, in half the time.")
   var guidanceScale: Float = 7.5
 
   @Option(

@@ -142,8 +142,8 @@ struct cu_assignment {
 /// What follows a model call: guidance, a row of a sampler's table, and the input of the next call. See `ScheduleRow`.
 struct cu_sampler {
   struct cu_assignment assignments[CU_ASSIGNMENTS];
-  cu_address output;   ///< of the model: [2][count], unconditional and conditional
-  cu_address vectors;  ///< [kept][count]
+  cu_address unconditional, conditional;  ///< outputs of the model, [count]; the first counts from guidance 1 on
+  cu_address vectors;                     ///< [kept][count]
   cu_address noise;
   cu_address input, index;  ///< of the next call: [count], and its row among those that are prepared
   cu_address failure;       ///< the first step whose sample is not finite

@@ -8,9 +8,8 @@ KERNEL(256, 4) sampler(PARAMETER cu_sampler p) {
   const int i = blockIdx.x * 256 + threadIdx.x;
   if (i == 0) *(int *)p.index = p.next_index;
   if (i >= p.count) return;
-  const float *outputs = (const float *)p.output;
   float *vectors = (float *)p.vectors;
-  const float unconditional = outputs[i], conditional = outputs[p.count + i];
+  const float unconditional = ((const float *)p.unconditional)[i], conditional = ((const float *)p.conditional)[i];
   const float output = p.guidance <= 1
       ? conditional : add_exactly(unconditional, multiply_exactly(p.guidance, subtract_exactly(conditional, unconditional)));
   for (int a = 0; a < p.assignment_count; a++) {

@@ -69,7 +69,7 @@ public enum Component: String, CaseIterable, Sendable {
 package struct GraphKey: Hashable, Sendable {
   /// The component.
   package var component: Component
-  /// `general`, or `guided` for the U-Net of the pipeline.
+  /// `general`, or `guided` and `unguided` for the U-Net of the pipeline.
   package var entry: String
   /// Height and width of the picture; nil where it does not matter.
   package var size: PictureSize?

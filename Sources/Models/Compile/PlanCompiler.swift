@@ -8,7 +8,7 @@ public struct PlanCompiler: Sendable {
   public struct Options: Sendable {
     /// Picture sizes; empty takes the model's own.
     public var sizes: [PictureSize] = []
-    /// Pictures that one pass of the guided U-Net draws.
+    /// Pictures that one pass of the U-Net draws.
     public var batch = 1
     /// Element type of products and activations; nil chooses by target and component (`PlanTarget.precision(for:)`).
     public var precision: Precision?
@@ -136,7 +136,7 @@ public struct PlanCompiler: Sendable {
       declaredFlops: [:], graphs: [])
   }
 
-  /// Timesteps that the guided U-Net prepares at a time.
+  /// Timesteps that the U-Net prepares at a time.
   static let scheduleRows = 16
 
   /// The plain graphs of a component, one an entry and size.
@@ -152,7 +152,7 @@ public struct PlanCompiler: Sendable {
       for size in sizes {
         for entry in UNetEntry.allCases {
           let graph = try declareUNet(
-            model.unet, entry: entry, batch: entry == .guided ? options.batch : 2 * options.batch,
+            model.unet, entry: entry, batch: entry == .general ? 2 * options.batch : options.batch,
             height: size.height / factor, width: size.width / factor, tokens: source.tokenizer.maxLength,
             scheduleRows: PlanCompiler.scheduleRows)
           let key = GraphKey(component: component, entry: entry.rawValue, size: size)

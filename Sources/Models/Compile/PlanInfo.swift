@@ -31,7 +31,7 @@ public struct PlanInfo: Sendable {
   public var target: String
   /// Instruction set whose weight layouts are stored in a plan for processors.
   public var level: CPU.Level
-  /// Pictures that one pass of the guided U-Net draws.
+  /// Pictures that one pass of the U-Net draws.
   public var batch: Int
   /// Picture sizes.
   public var sizes: [PictureSize]
@@ -49,7 +49,7 @@ public struct PlanInfo: Sendable {
   public var vocabulary: Int
   /// Columns of the prompt's hidden states.
   public var contextWidth: Int
-  /// Rows of the table of timesteps that the guided U-Net computes at a time.
+  /// Rows of the table of timesteps that the U-Net computes at a time.
   public var scheduleRows: Int
   /// Passes that ran, with the number of rewrites of each.
   public var passes: [String: Int]
@@ -67,6 +67,13 @@ extension PlanInfo {
   /// `fp16`, or `fp16, autoencoder bf16`.
   public var precisions: String {
     precision.rawValue + (vaePrecision == precision ? "" : ", autoencoder \(vaePrecision.rawValue)")
+  }
+
+  /// The U-Net that the pipeline drives. Plans of earlier versions have the guided one only.
+  package func denoisingKey(_ size: PictureSize, isGuided: Bool) -> GraphKey {
+    let unguided = GraphKey(component: .unet, entry: UNetEntry.unguided.rawValue, size: size)
+    if !isGuided, graphs.contains(where: { $0.key == unguided }) { return unguided }
+    return GraphKey(component: .unet, entry: UNetEntry.guided.rawValue, size: size)
   }
 
   /// `cpu avx512` or `cuda`.

@@ -56,13 +56,13 @@ extension SDError {
 
 /// Guidance and the sampler's steps on the host.
 final class HostDenoising: Denoising {
-  private let unet: GuidedUNet
+  private let unet: DenoisingUNet
   private let guidance: Float
   private var trajectories: [Trajectory]
   private var schedulers: [Scheduler]
   private var current: [Tensor]
 
-  init(_ unet: GuidedUNet, _ trajectories: [Trajectory], _ guidance: Float) {
+  init(_ unet: DenoisingUNet, _ trajectories: [Trajectory], _ guidance: Float) {
     (self.unet, self.guidance, self.trajectories) = (unet, guidance, trajectories)
     schedulers = trajectories.map(\.scheduler)
     current = trajectories.map(\.start)
@@ -75,11 +75,10 @@ final class HostDenoising: Denoising {
       let input = schedulers[row].scaleModelInput(current[row].values, at: index)
       return Tensor(current[row].type, input).channelsLast.values
     }
-    let outputs = try unet.predict(inputs, at: index)
+    let outputs = try unet.predict(inputs, at: index, guidance: guidance)
     for row in current.indices {
-      let guided = guide(outputs.unconditional[row], outputs.conditional[row])
       let shape = current[row].shape
-      let output = Tensor([1, shape[2], shape[3], shape[1]], guided).channelsFirst
+      let output = Tensor([1, shape[2], shape[3], shape[1]], outputs[row]).channelsFirst
       current[row].values = schedulers[row].step(output.values, at: index, sample: current[row].values) {
         trajectories[row].noise($0)
       }
@@ -88,17 +87,12 @@ final class HostDenoising: Denoising {
   }
 
   func samples() -> [Tensor] { current }
-
-  /// `u + g · (c − u)`; without guidance the prompt's prediction itself.
-  private func guide(_ unconditional: [Float], _ conditional: [Float]) -> [Float] {
-    guidance <= 1 ? conditional : zip(unconditional, conditional).map { $0 + guidance * ($1 - $0) }
-  }
 }
 
 /// Guidance and the sampler's steps on a GPU: the same arithmetic, to the last bit. The host stays a step ahead, so that
 /// the GPU does not wait for it, nor a signal or a progress bar for long.
 final class CUDADenoising: Denoising {
-  private let unet: GuidedUNet
+  private let unet: DenoisingUNet
   private let guidance: Float
   private let rows: [ScheduleRow]
   private let sampler: CUDASampler
@@ -108,7 +102,7 @@ final class CUDADenoising: Denoising {
 
   /// Nil for a sampler that does what the kernel cannot.
   init?(
-    _ device: CUDADevice, _ unet: GuidedUNet, _ trajectories: [Trajectory], _ guidance: Float
+    _ device: CUDADevice, _ unet: DenoisingUNet, _ trajectories: [Trajectory], _ guidance: Float
   ) throws(SDError) {
     (self.unet, self.guidance, self.trajectories) = (unet, guidance, trajectories)
     rows = trajectories[0].scheduler.rows

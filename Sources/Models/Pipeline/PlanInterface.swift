@@ -19,7 +19,8 @@ struct PlanInterface {
     case (.textEncoder, _):
       inputs = ["input_ids": TensorType(.i32, [1, info.tokens])]
       outputs = ["last_hidden_state": TensorType(.f32, [1] + context)]
-    case (.unet, "guided"):
+    case (.unet, "guided"), (.unet, "unguided"):
+      let rows = key.entry == "guided" ? rows : info.batch
       inputs = [
         "sample": TensorType(.f32, [info.batch, h, w, channels]), "timesteps": TensorType(.f32, [info.scheduleRows]),
         "index": TensorType(.i32, [1]), "encoder_hidden_states": TensorType(.f32, [rows] + context),

@@ -2,7 +2,7 @@ public import GraphIR
 import GraphPasses
 import GraphRuntime
 
-/// Draws pictures from prompts: text encoder, guided U-Net under a scheduler, decoder.
+/// Draws pictures from prompts: text encoder, U-Net under a scheduler, decoder.
 ///
 ///     let model = try CompiledModel(plan: "sd15.sdplan")
 ///     let pictures = try StableDiffusion(model).generate(StableDiffusion.Request(prompt: "a red circle"))
@@ -20,7 +20,8 @@ public final class StableDiffusion {
     public var seed: UInt64 = 0
     /// Denoising steps.
     public var steps = 50
-    /// How far the prompt's prediction is followed beyond the empty one's; 1 follows the prompt's alone.
+    /// How far the prompt's prediction is followed beyond the negative one's; 1 follows the prompt's alone, in half the
+    /// time, and does not look at the negative prompt.
     public var guidanceScale: Float = 7.5
     /// The sampler; nil takes the checkpoint's.
     public var scheduler: SchedulerName?
@@ -64,7 +65,8 @@ public final class StableDiffusion {
   /// Height and width of the pictures.
   public let size: PictureSize
   private let textEncoder: TextEncoder
-  private let unet: GuidedUNet
+  /// With guidance or without, as the last request asked.
+  private var unet: DenoisingUNet?
   private let decoder: VAEDecoderModel
 
   /// Prepares a picture size of a plan; the first one unless told otherwise.
@@ -75,11 +77,10 @@ public final class StableDiffusion {
     self.size = try model.chosen(size)
     try model.checkMemory([
       GraphKey(component: .textEncoder, entry: "general"),
-      GraphKey(component: .unet, entry: "guided", size: self.size),
+      model.info.denoisingKey(self.size, isGuided: true),
       GraphKey(component: .vaeDecoder, entry: "general", size: self.size),
     ])
     textEncoder = try model.textEncoder()
-    unet = try GuidedUNet(model, self.size)
     decoder = try model.vaeDecoder(self.size)
   }
 
@@ -100,18 +101,25 @@ public final class StableDiffusion {
   ) throws(SDError) -> [Picture] {
     try check(request)
     let scheduler = try scheduler(request)
-    let unconditional = try encode(request.negativePrompt, observe)
-    let conditional = try encode(request.prompt, observe)
-    let batch = unet.batch
-    try unet.setPrompts(
-      unconditional: Array(repeating: unconditional, count: batch),
-      conditional: Array(repeating: conditional, count: batch))
+    let unet = try unet(isGuided: request.guidanceScale > 1)
+    let negative = unet.isGuided ? try encode(request.negativePrompt, observe) : []
+    try unet.setPrompt(encode(request.prompt, observe), negative: negative)
     var pictures: [Picture] = []
-    for start in stride(from: 0, to: request.count, by: batch) {
-      let range = start..<min(start + batch, request.count)
-      pictures += try draw(range, request, scheduler, observe)
+    for start in stride(from: 0, to: request.count, by: unet.batch) {
+      let range = start..<min(start + unet.batch, request.count)
+      pictures += try draw(range, request, unet, scheduler, observe)
     }
     return pictures
+  }
+
+  /// The U-Net as a request needs it; another one's memory is given back first.
+  private func unet(isGuided: Bool) throws(SDError) -> DenoisingUNet {
+    let key = model.info.denoisingKey(size, isGuided: isGuided)
+    if let unet, unet.key == key { return unet }
+    unet = nil
+    let prepared = try DenoisingUNet(model, key)
+    unet = prepared
+    return prepared
   }
 
   private var latentShape: [Int] {
@@ -147,14 +155,15 @@ public final class StableDiffusion {
 
   /// Draws some of the pictures in one pass a step.
   private func draw(
-    _ range: Range<Int>, _ request: Request, _ scheduler: Scheduler, _ observe: (Event) throws(SDError) -> Void
+    _ range: Range<Int>, _ request: Request, _ unet: DenoisingUNet, _ scheduler: Scheduler,
+    _ observe: (Event) throws(SDError) -> Void
   ) throws(SDError) -> [Picture] {
     let trajectories = range.map {
       Trajectory(picture: $0, request, scheduler, shape: latentShape)
     }
     let timesteps = scheduler.timesteps
     unet.setSchedule(timesteps)
-    let denoising = try denoising(trajectories, request.guidanceScale)
+    let denoising = try denoising(unet, trajectories, request.guidanceScale)
     for index in timesteps.indices {
       try denoising.step(index)
       try observe(.step(index + 1, of: timesteps.count, pictures: range))
@@ -173,7 +182,9 @@ public final class StableDiffusion {
   }
 
   /// On a GPU the loop runs there, if its kernel can do what the sampler wants.
-  private func denoising(_ trajectories: [Trajectory], _ guidance: Float) throws(SDError) -> any Denoising {
+  private func denoising(
+    _ unet: DenoisingUNet, _ trajectories: [Trajectory], _ guidance: Float
+  ) throws(SDError) -> any Denoising {
     if let device = model.device as? CUDADevice,
       let denoising = try CUDADenoising(device, unet, trajectories, guidance)
     {

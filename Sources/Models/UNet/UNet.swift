@@ -13,16 +13,21 @@ package enum UNetEntry: String, CaseIterable, Sendable {
   /// `encoder_hidden_states` f32 [2N, T, D], first the unconditional rows, then the conditional ones.
   /// Output: `out` f32 [2N, h, w, C'] in the same order.
   case guided
+  /// N pictures that follow their prompts alone, at one timestep of a schedule of R rows.
+  ///
+  /// Inputs: those of `guided`, but `encoder_hidden_states` f32 [N, T, D].
+  /// Output: `out` f32 [N, h, w, C'].
+  case unguided
 }
 
 /// The U-Net as a graph named `unet`, in plain ops; parameters have the names and shapes of the checkpoint.
 ///
 /// - Parameters:
-///   - batch: rows of the general entry (B), pictures of the guided one (N).
+///   - batch: rows of the general entry (B), pictures of the others (N).
 ///   - height: rows of the latents; any number, not only multiples of the downsampling factor.
 ///   - width: columns of the latents.
 ///   - tokens: rows of the prompt's encoding (T).
-///   - scheduleRows: timesteps of the guided entry (R).
+///   - scheduleRows: timesteps of the guided and the unguided entry (R).
 /// - Throws: `.usage` for sizes that are not positive.
 /// - Reference: Ronneberger et al. 2015, arXiv:1505.04597; Rombach et al. 2021, arXiv:2112.10752.
 package func declareUNet(
@@ -39,10 +44,10 @@ package func declareUNet(
   switch entry {
   case .general:
     timestep = try builder.input("timestep", TensorType(.f32, [batch]), rate: .schedule)
-  case .guided:
+  case .guided, .unguided:
     let schedule = try builder.input("timesteps", TensorType(.f32, [scheduleRows]), rate: .schedule)
     timestep = try schedule.selectRow(builder.input("index", TensorType(.i32, [1]), rate: .step))
-    sample = try builder.concat([sample, sample], axis: 0)
+    if entry == .guided { sample = try builder.concat([sample, sample], axis: 0) }
   }
   let context = try builder.input(
     "encoder_hidden_states",

@@ -64,7 +64,7 @@ package final class CUDASampler {
   /// Threads of a block.
   static let block = 256
 
-  /// A sampler between a model's output `[2 · batch, h, w, C]` and its inputs, the sample `[batch, h, w, C]` and the index
+  /// A sampler between a model's output, `[2 · batch, h, w, C]` or `[batch, h, w, C]` without guidance, and its inputs, the sample `[batch, h, w, C]` and the index
   /// of the timestep.
   ///
   /// - Parameter kept: how many vectors are kept, the sample among them.
@@ -100,7 +100,10 @@ package final class CUDASampler {
         bytes.bindMemory(to: cu_assignment.self)[index] = cu_assignment(assignment)
       }
     }
-    (p.output, p.vectors, p.noise) = (output.memory.address, vectors.memory.address, self.noise.memory.address)
+    // The prompt's come last.
+    let conditional = UInt64(output.type.byteCount - input.type.byteCount)
+    (p.unconditional, p.conditional) = (output.memory.address, output.memory.address + conditional)
+    (p.vectors, p.noise) = (vectors.memory.address, self.noise.memory.address)
     (p.input, p.index, p.failure) = (input.memory.address, index.memory.address, failure.memory.address)
     (p.input_scale, p.guidance, p.assignment_count) = (step.inputScale, guidance, step.assignments.count.int32)
     (p.count, p.step, p.next_index) = (count.int32, step.number.int32, step.nextIndex.int32)

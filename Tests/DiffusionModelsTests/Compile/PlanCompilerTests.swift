@@ -151,8 +151,8 @@ struct PlanCompilerTests {
       let report = try compile("\(folder)/x", model)
       #expect(
         report.graphs.map(\.name) == [
-          "text_encoder.general", "unet.general@72x56", "unet.guided@72x56", "vae_decoder.general@72x56",
-          "vae_encoder.general@72x56",
+          "text_encoder.general", "unet.general@72x56", "unet.guided@72x56", "unet.unguided@72x56",
+          "vae_decoder.general@72x56", "vae_encoder.general@72x56",
         ])
       for graph in report.graphs {
         for part in graph.parts {
@@ -169,6 +169,9 @@ struct PlanCompilerTests {
       let guided = try #require(report.graphs.first { $0.name == "unet.guided@72x56" })
       #expect(guided.parts.map(\.rate) == [.prompt, .schedule, .step])
       #expect(guided.declaredOps["sd.softmax"] == 32)
+      let unguided = try #require(report.graphs.first { $0.name == "unet.unguided@72x56" })
+      // All but the embedding of the timestep is done once instead of twice.
+      #expect((0.5..<0.51).contains(Double(unguided.declaredFlops) / Double(guided.declaredFlops)))
       #expect(guided.parts.reduce(0) { $0 + ($1.ops["sd.attention"] ?? 0) } == 32)
       let text = report.text.split(separator: "\n")
       #expect(text.first?.hasPrefix("text_encoder.general: ") == true)

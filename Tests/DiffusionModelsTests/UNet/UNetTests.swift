@@ -88,6 +88,17 @@ struct UNetTests {
     #expect(graph.outputShape("out") == [4, 64, 64, 4])
   }
 
+  @Test func unguidedEntry() throws {
+    let graph = try declareUNet(small, entry: .unguided, batch: 2, height: 3, width: 5, tokens: 4, scheduleRows: 3)
+    let inputs = graph.inputs.map { "\($0.input.name) \($0.input.type) \($0.input.rate)" }
+    #expect(
+      inputs == [
+        "sample f32[2, 3, 5, 4] step", "timesteps f32[3] schedule", "index i32[1] step",
+        "encoder_hidden_states f32[2, 4, 6] prompt",
+      ])
+    #expect(graph.outputShape("out") == [2, 3, 5, 4])
+  }
+
   @Test(arguments: [(9, 7), (1, 1), (2, 1), (64, 65), (15, 8)])
   func anySize(height: Int, width: Int) throws {
     let unet = try ModelDescription(.sd15).unet
@@ -95,18 +106,21 @@ struct UNetTests {
     #expect(graph.outputShape("out") == [3, height, width, 4])
   }
 
-  @Test func guidedRowsEqualGeneralRows() throws {
+  @Test func scheduledRowsEqualGeneralRows() throws {
     let guided = try declareUNet(
       small, entry: .guided, batch: 2, height: 3, width: 5, tokens: 4, scheduleRows: 3)
+    let unguided = try declareUNet(
+      small, entry: .unguided, batch: 2, height: 3, width: 5, tokens: 4, scheduleRows: 3)
     let general = try declareUNet(small, entry: .general, batch: 4, height: 3, width: 5, tokens: 4)
     let sample = (0..<120).map { Float($0 * 37 % 41) / 20 - 1 }
     let context = Tensor([4, 4, 6], (0..<96).map { Float($0 * 29 % 31) / 15 - 1 })
-    let a = try Interpreter().run(
-      guided,
-      inputs: [
-        "sample": Tensor([2, 3, 5, 4], sample), "timesteps": Tensor([3], [981, 481, 1]),
-        "index": Tensor(TensorType(.i32, [1]), [1]), "encoder_hidden_states": context,
-      ], parameters: Graph.weights)
+    var inputs = [
+      "sample": Tensor([2, 3, 5, 4], sample), "timesteps": Tensor([3], [981, 481, 1]),
+      "index": Tensor(TensorType(.i32, [1]), [1]), "encoder_hidden_states": context,
+    ]
+    let a = try Interpreter().run(guided, inputs: inputs, parameters: Graph.weights)
+    inputs["encoder_hidden_states"] = Tensor([2, 4, 6], Array(context.values.suffix(48)))
+    let prompts = try Interpreter().run(unguided, inputs: inputs, parameters: Graph.weights)
     let b = try Interpreter().run(
       general,
       inputs: [
@@ -116,6 +130,7 @@ struct UNetTests {
     let rows = try #require(a["out"]?.values)
     #expect(rows == b["out"]?.values)
     #expect(rows.prefix(120) != rows.suffix(120))
+    #expect(prompts["out"]?.values == Array(rows.suffix(120)))
   }
 
   @Test func everyRowHasItsTimestep() throws {

@@ -1,24 +1,28 @@
 import GraphIR
 import GraphRuntime
 
-/// The U-Net as the pipeline drives it: N pictures at the same timestep, each unconditional and conditional.
+/// The U-Net as the pipeline drives it: N pictures at the same timestep, each with its prompt and, where there is guidance,
+/// without.
 ///
 /// What depends on the prompt alone runs when the prompts are set, what depends on the schedule alone runs for
 /// a table of timesteps at a time.
-final class GuidedUNet {
+final class DenoisingUNet {
   /// What the plan says about itself.
   let plan: PlanInfo
   /// Pictures of one pass.
   let batch: Int
+  /// Whether it predicts what there would be without the prompt as well.
+  var isGuided: Bool { key.entry == UNetEntry.guided.rawValue }
+  let key: GraphKey
   let session: GraphSession
   /// Timesteps that are prepared at a time.
   let scheduleRows: Int
   private var timesteps: [Float] = []
   private var chunk: Int?
 
-  init(_ model: CompiledModel, _ size: PictureSize) throws(SDError) {
-    session = try GraphSession(model, GraphKey(component: .unet, entry: "guided", size: size))
-    (plan, batch) = (model.info, model.info.batch)
+  init(_ model: CompiledModel, _ key: GraphKey) throws(SDError) {
+    session = try GraphSession(model, key)
+    (plan, batch, self.key) = (model.info, model.info.batch, key)
     let channels = session.type(of: "sample")?.lastDimension ?? 0
     guard channels == model.info.latentChannels else {
       throw SDError(
@@ -29,9 +33,10 @@ final class GuidedUNet {
     scheduleRows = model.info.scheduleRows
   }
 
-  /// Sets the hidden states of the prompts, `[batch][tokens · D]` each.
-  func setPrompts(unconditional: [[Float]], conditional: [[Float]]) throws(SDError) {
-    try session.write("encoder_hidden_states", (unconditional + conditional).flatMap(\.self))
+  /// Sets the hidden states `[tokens, D]` of the prompt for all pictures, and with guidance those of the negative prompt.
+  func setPrompt(_ prompt: [Float], negative: [Float]) throws(SDError) {
+    let rows = Array(repeating: negative, count: isGuided ? batch : 0) + Array(repeating: prompt, count: batch)
+    try session.write("encoder_hidden_states", rows.flatMap(\.self))
     try session.run(.prompt)
   }
 
@@ -53,17 +58,17 @@ final class GuidedUNet {
     self.chunk = chunk
   }
 
-  /// The model's outputs `[h, w, C]` for samples `[h, w, C]` at timestep `index`, unconditional and conditional.
-  func predict(
-    _ samples: [[Float]], at index: Int
-  ) throws(SDError) -> (unconditional: [[Float]], conditional: [[Float]]) {
+  /// The model's outputs `[h, w, C]` for samples `[h, w, C]` at timestep `index`: `u + g · (c − u)`, without guidance the
+  /// prompt's prediction itself.
+  func predict(_ samples: [[Float]], at index: Int, guidance: Float) throws(SDError) -> [[Float]] {
     try prepare(index)
     try session.write("index", [Float(index % scheduleRows)])
     try session.write("sample", samples.flatMap(\.self))
     try session.run(.step)
     let output = try session.read("out")
-    let width = output.count / (2 * batch)
-    let rows = (0..<2 * batch).map { Array(output[$0 * width..<($0 + 1) * width]) }
-    return (Array(rows[..<batch]), Array(rows[batch...]))
+    let conditional = output.suffix(isGuided ? output.count / 2 : output.count)
+    let guided = guidance <= 1 ? Array(conditional) : zip(output, conditional).map { $0 + guidance * ($1 - $0) }
+    let width = guided.count / batch
+    return (0..<batch).map { Array(guided[$0 * width..<($0 + 1) * width]) }
   }
 }
