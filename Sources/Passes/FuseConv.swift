@@ -52,8 +52,10 @@ public struct FuseConv: Pass {
         let isSum = products.count == 2 && node.operands.allSatisfy { sums.contains($0.node) }
         for absorbed in isSum ? products : [last] { saved = saved + costs[absorbed.index].written }
         fused.insert(id)
-        // Bias or row.
-        let isVector = node.operands.contains { graph.type(of: $0).count < node.types[0].count }
+        // Bias or row; an image of one pixel is no longer than its bias.
+        let isVector = node.operands.contains {
+          graph.type(of: $0).rank == 1 || graph.type(of: $0).count < node.types[0].count
+        }
         if isSum || (isVector && sums.contains(last)) { sums.insert(id) }
       case is SiLU, is GELU, is QuickGELU:
         guard fused.contains(node.operands[0].node), let absorbed = product(node.operands[0]) else { continue }

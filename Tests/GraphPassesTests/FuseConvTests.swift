@@ -74,13 +74,13 @@ import Testing
     #expect(graph.count("add") == 0)
   }
 
-  /// A shortcut is one more source; behind a function it stays a residual.
-  @Test func sumsProducts() throws {
+  /// A shortcut is one more source, also of an image that is no larger than its bias; behind a function it stays a residual.
+  @Test(arguments: [4, 1]) func sumsProducts(side: Int) throws {
     for flipped in [false, true] {
       let graph = try apply(
         FuseConv(),
         to: makeGraph { b in
-          let x = try b.x([1, 4, 4, 3])
+          let x = try b.x([1, side, side, 3])
           let (long, short) = (
             try FuseConvTests.conv(b, x.silu(), "2"), try x.conv2d(b.parameter("1", [4, 3, 1, 1]))
           )
