@@ -3,7 +3,7 @@
 The grammar: [a picture of] a [small|large] COLOUR FORM [PLACE] on a COLOUR background, or two such shapes with a word
 for how they lie. Lengths are fractions of the picture's side, measured from its upper left corner.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 from PIL import Image, ImageDraw
@@ -111,6 +111,11 @@ class Scene:
         first, *second = self.shapes
         rest = [self.relation, second[0].name] if second else [first.place]
         return " ".join(filter(None, [first.name, *rest, "on", article(self.background), "background"]))
+
+    @property
+    def shrunk(self):
+        """The same with small shapes."""
+        return replace(self, shapes=tuple(replace(shape, size="small") for shape in self.shapes))
 
     def draw(self, random=None):
         """The picture [SIDE, SIDE, 3]; with a generator, shapes are moved and scaled a little, as in training."""

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Trains the shapes model on: Examples/shapes, a Stable Diffusion 1.x small enough for a repository.
 
-    .venv/bin/python Tools/shapes/train.py decoder --minutes 30        the autoencoder's second half: sharper edges
+    .venv/bin/python Tools/shapes/train.py decoder --minutes 30        the autoencoder's second half: sharper edges;
+                                                                       --small 0.5 for those of small shapes
     .venv/bin/python Tools/shapes/train.py denoiser --minutes 90       text encoder and U-Net: what is drawn, and where
-    .venv/bin/python Tools/shapes/train.py denoiser --minutes 12 --learning-rate 3e-4 --caption-swaps 0.5 --keep 0.25
+    .venv/bin/python Tools/shapes/train.py denoiser --minutes 22 --learning-rate 3e-4 --soften 0.467
     .venv/bin/python Tools/shapes/train.py autoencoder --minutes 50    both halves; denoisers of the old latents are lost
 
-The third makes the denoiser fit for a guidance of 7.5: one that believes every word overshoots with it. Captions of other
-scenes, as the web has them, make it less sure; a part of what it was before (--keep) keeps it from doubting too much.
+The third makes the denoiser fit for a guidance of 7.5. One whose captions are always true believes every word, draws best with
+a guidance of 3.5 and overshoots with more; this one learns from it (as Meng et al. 2022, arXiv:2210.03142, learn from guided
+ones) what it predicts with 3.5 / 7.5 = 0.467 of the caption's influence, and draws the same with 7.5.
 
-`make .venv/requirements.txt` installs the packages. Reads a model's folder (--model) and replaces its weights at the end and every five minutes, as float16 under their
-published names. --scratch begins with random weights. On a GPU (--device cuda) take more of everything:
---batch 256 --workers 12. decoder and denoiser change different files and can run at the same time. Several processes
-share the work under torchrun, which on a CPU is faster than threads: torchrun --nproc-per-node 2 Tools/shapes/train.py ...
+`make .venv/requirements.txt` installs the packages. Reads a model's folder (--model) and replaces its weights at the end and
+every five minutes, as float16 under their published names. --scratch begins with random weights. On a GPU (--device cuda) take
+more of everything: --batch 256 --workers 12. decoder and denoiser change different files and can run at the same time. Several
+processes share the work under torchrun, which on a CPU is faster than threads:
+torchrun --nproc-per-node 2 Tools/shapes/train.py ...
 """
 import argparse, copy, itertools, math, os, random, time
 from pathlib import Path
@@ -35,16 +38,18 @@ POOL = 40_000  # encoded scenes that the denoiser learns from, the oldest replac
 
 
 class SceneStream(IterableDataset):
-    """Endless pictures [3, SIDE, SIDE] in -1…1 and captions, seven tenths of them of one shape."""
+    """Endless pictures [3, SIDE, SIDE] in -1…1 and captions, seven tenths of them of one shape, some of small ones only."""
 
-    def __init__(self, seed):
-        self.seed = seed
+    def __init__(self, options):
+        self.seed, self.small = options.seed, options.small
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         generator = random.Random(f"{self.seed}, {worker.id if worker else 0}")
         while True:
             scene = (scenes.one_shape if generator.random() < 0.7 else scenes.two_shapes)(generator)
+            if generator.random() < self.small:
+                scene = scene.shrunk
             picture = torch.from_numpy(np.array(scene.draw(generator))).permute(2, 0, 1) / 127.5 - 1
             yield picture, ("a picture of " if generator.random() < 0.1 else "") + scene.caption
 
@@ -54,13 +59,10 @@ class Training:
 
     def __init__(self, options, modules, learning_rate):
         self.options, self.modules, self.learning_rate = options, modules, learning_rate
-        self.before, self.averages = self.copies(), self.copies()
+        self.averages = copies(modules)
         self.parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
         self.losses = []
-
-    def copies(self):
-        return {name: copy.deepcopy(module).eval().requires_grad_(False) for name, module in self.modules.items()}
 
     def run(self, loss):
         """Repeats steps until time is up; `loss` computes one."""
@@ -94,7 +96,7 @@ class Training:
         self.losses.append(value.item())
         decay = min(0.999, 1 - 10 / (step + 10))
         for name, module in self.modules.items():
-            approach(self.averages[name], module, 1 - decay)
+            torch._foreach_lerp_(list(self.averages[name].parameters()), list(module.parameters()), 1 - decay)
 
     def agreed(self, seconds):
         """The first process' time, so that all do the same number of steps."""
@@ -112,15 +114,12 @@ class Training:
         if not self.leads:
             return
         for name, module in self.averages.items():
-            mixed = copy.deepcopy(module)
-            approach(mixed, self.before[name], self.options.keep)
-            save_weights(mixed, Path(self.options.model) / name)
+            save_weights(module, Path(self.options.model) / name)
 
 
-@torch.no_grad()
-def approach(module, other, share):
-    """Moves weights by a share of the way to another module's."""
-    torch._foreach_lerp_(list(module.parameters()), list(other.parameters()), share)
+def copies(modules):
+    """Modules as they are now, which do not learn."""
+    return {name: copy.deepcopy(module).eval().requires_grad_(False) for name, module in modules.items()}
 
 
 def save_weights(module, folder):
@@ -144,7 +143,7 @@ def load(kind, options, part):
 
 
 def batches(options, size):
-    loader = DataLoader(SceneStream(options.seed), batch_size=size, num_workers=options.workers)
+    loader = DataLoader(SceneStream(options), batch_size=size, num_workers=options.workers)
     return ((pictures.to(options.device), captions) for pictures, captions in loader)
 
 
@@ -176,7 +175,7 @@ def train_autoencoder(options):
         value += sum(F.l1_loss(a, b) for a, b in zip(edges(decoded), edges(pictures)))
         return value if decoder_only else value + 2e-4 * posterior.kl().float().mean() / latents[0].numel()
 
-    training = Training(options, {"vae": vae}, learning_rate=1e-3)
+    training = Training(options, {"vae": vae}, options.learning_rate or 1e-3)
     training.run(loss)
     if not decoder_only:
         pictures, _ = next(data)
@@ -224,23 +223,32 @@ def train_denoiser(options):
     weights = (1 / schedule.alphas_cumprod).clamp(max=100).to(options.device)
     size = options.batch or 32
     pool = LatentPool(vae, batches(options, size), options)
+    modules = {"unet": unet, "text_encoder": text_encoder}
+    before = copies(modules)
+
+    def predict(modules, noisy, timesteps, captions):
+        ids = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids.to(options.device)
+        with autocast(options):
+            states = modules["text_encoder"](ids).last_hidden_state
+            return modules["unet"](noisy, timesteps.to(options.device), encoder_hidden_states=states).sample.float()
+
+    @torch.no_grad()
+    def softened(noisy, timesteps, captions):
+        """What the weights as they were predict with captions, brought nearer to what they predict without."""
+        without = predict(before, noisy, timesteps, [""] * size)
+        return without.lerp(predict(before, noisy, timesteps, captions), options.soften)
 
     def loss():
         latents, captions = pool.draw(size)
         noise = torch.randn_like(latents)
         timesteps = torch.randint(0, 1000, (size,))
         noisy = schedule.add_noise(latents, noise, timesteps)
-        others = captions[1:] + captions[:1]
-        captions = [b if random.random() < options.caption_swaps else a for a, b in zip(captions, others)]
         captions = ["" if random.random() < CAPTION_DROPOUT else caption for caption in captions]
-        ids = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids.to(options.device)
-        with autocast(options):
-            states = text_encoder(ids).last_hidden_state
-            predicted = unet(noisy, timesteps.to(options.device), encoder_hidden_states=states).sample
-        errors = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
+        target = softened(noisy, timesteps, captions) if options.soften else noise
+        errors = (predict(modules, noisy, timesteps, captions) - target).square().mean(dim=(1, 2, 3))
         return (errors * weights[timesteps]).mean()
 
-    Training(options, {"unet": unet, "text_encoder": text_encoder}, options.learning_rate).run(loss)
+    Training(options, modules, options.learning_rate or 5e-4).run(loss)
 
 
 def autocast(options):
@@ -253,9 +261,9 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="Examples/shapes", help="the folder (Examples/shapes)")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--batch", type=int, help="scenes a step (32; 12 for the autoencoder)")
-    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the denoiser, at first (5e-4)")
-    parser.add_argument("--caption-swaps", type=float, default=0, help="share of captions that are another scene's (0)")
-    parser.add_argument("--keep", type=float, default=0, help="share of the weights as they were, in the result (0)")
+    parser.add_argument("--learning-rate", type=float, help="at first (1e-3; 5e-4 for the denoiser)")
+    parser.add_argument("--small", type=float, default=0, help="share of scenes that have small shapes only, beside chance (0)")
+    parser.add_argument("--soften", type=float, help="learn what the weights as they are predict, with captions counting so much")
     parser.add_argument("--seed", type=int, default=time.time_ns(), help="of the scenes (the time)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes (1)")
