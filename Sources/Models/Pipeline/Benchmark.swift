@@ -35,7 +35,8 @@ public struct Benchmark {
   /// - Throws: `SDError` (incompatible) when the plan does not have it.
   public func prepare(_ component: Component) throws(SDError) -> Subject {
     let size = component == .textEncoder ? nil : try model.chosen(nil)
-    let key = GraphKey(component: component, entry: component == .unet ? "guided" : "general", size: size)
+    let entry = component == .unet ? UNetEntry.guided.rawValue : "general"
+    let key = GraphKey(component: component, entry: entry, size: size)
     let session = try GraphSession(model, key)
     for (name, type) in session.inputs { try session.write(name, Benchmark.values(type)) }
     // What the prompt and the schedule need is done once; a step is what repeats.

@@ -11,14 +11,16 @@ final class DenoisingUNet {
   let plan: PlanInfo
   /// Pictures of one pass.
   let batch: Int
-  /// Whether it predicts what there would be without the prompt as well.
-  var isGuided: Bool { key.entry == UNetEntry.guided.rawValue }
+  /// The graph: guided or not.
   let key: GraphKey
   let session: GraphSession
   /// Timesteps that are prepared at a time.
   let scheduleRows: Int
   private var timesteps: [Float] = []
   private var chunk: Int?
+
+  /// Whether it predicts what there would be without the prompt as well.
+  var isGuided: Bool { key.entry == UNetEntry.guided.rawValue }
 
   init(_ model: CompiledModel, _ key: GraphKey) throws(SDError) {
     session = try GraphSession(model, key)

@@ -9,7 +9,7 @@ struct PlanInterface {
   let outputs: [String: TensorType]
 
   init(_ key: GraphKey, _ info: PlanInfo, channels: Int) {
-    let rows = 2 * info.batch
+    let rows = key.entry == "unguided" ? info.batch : 2 * info.batch
     let (height, width) = (key.size?.height ?? 0, key.size?.width ?? 0)
     let (h, w) = (height / info.vaeFactor, width / info.vaeFactor)
     let latents = TensorType(.f32, [1, h, w, info.latentChannels])
@@ -20,7 +20,6 @@ struct PlanInterface {
       inputs = ["input_ids": TensorType(.i32, [1, info.tokens])]
       outputs = ["last_hidden_state": TensorType(.f32, [1] + context)]
     case (.unet, "guided"), (.unet, "unguided"):
-      let rows = key.entry == "guided" ? rows : info.batch
       inputs = [
         "sample": TensorType(.f32, [info.batch, h, w, channels]), "timesteps": TensorType(.f32, [info.scheduleRows]),
         "index": TensorType(.i32, [1]), "encoder_hidden_states": TensorType(.f32, [rows] + context),

@@ -64,8 +64,8 @@ package final class CUDASampler {
   /// Threads of a block.
   static let block = 256
 
-  /// A sampler between a model's output, `[2 · batch, h, w, C]` or `[batch, h, w, C]` without guidance, and its inputs, the sample `[batch, h, w, C]` and the index
-  /// of the timestep.
+  /// A sampler between a model's output, `[2 · batch, h, w, C]` or without guidance `[batch, h, w, C]`, and its inputs, the
+  /// sample `[batch, h, w, C]` and the index of the timestep.
   ///
   /// - Parameter kept: how many vectors are kept, the sample among them.
   /// - Throws: `SDError` (device) for too little memory.
