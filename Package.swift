@@ -65,7 +65,7 @@ let package = Package(
     .testTarget(
       name: "GraphPassesTests", dependencies: ["GraphIR", "GraphPasses", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["GraphIR", "GraphRuntime", "TestSupport"],
+      name: "GraphRuntimeTests", dependencies: ["GraphIR", "GraphRuntime", "EmulatedTiles", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"],

@@ -1,9 +1,12 @@
-// What Sources/CKernels/vector/tile_unit.h declares, in memory: eight tiles a thread, NaN until they are on.
+// What Sources/CKernels/vector/tile_unit.h declares, in memory: eight tiles a thread, NaN until they are on. Now and
+// then they are lost, as some virtual machines lose them when the system gives a thread's processor to another.
 #define CK_TILE_UNIT_H
 
 #define CK_SUFFIX emulated
 #define CK_TARGET CK_TARGET_AVX512 ",avx512bf16,avx512vbmi"
+#include "../../Sources/CKernels/include/ck_preemption.h"
 #include "../../Sources/CKernels/vector/avx512bf16.h"
+#include "../../Sources/CKernels/vector/preemption.h"
 
 CK_TARGET_BEGIN
 static _Thread_local struct {
@@ -17,9 +20,17 @@ CK_INLINE void tiles_on(void) {
 }
 CK_INLINE void tiles_off(void) { tiles.on = false; }
 
+/// Instructions of a thread until its tiles are lost again; a prime, more than a block or a product of attention takes.
+enum { UNTIL_LOST = 9973 };
+static _Thread_local int until_lost;
+
 /// An instruction on a tile that is off is illegal.
 CK_INLINE void tile_check(void) {
   if (!tiles.on) __builtin_trap();
+  if (++until_lost < UNTIL_LOST || !ck_tells_preemption()) return;
+  until_lost = 0;
+  memset(tiles.row, 0, sizeof tiles.row);
+  *watched_sequence() = 0;
 }
 
 CK_INLINE void tile_zero(int t) {

@@ -138,15 +138,22 @@ struct BenchTests {
   @Test func stress() throws {
     let text = try ToolProcess.run("sd-bench", "--stress", "1", "--threads", "1")
     #expect(text.status == 0 && text.errors == "")
-    #expect(text.output.wholeMatch(of: #/conv[a-z0-9_.]*: \d+ blocks by 4 threads in 1\.\d s, 0 bad\n/#) != nil)
+    #expect(text.output.wholeMatch(of: #/conv[a-z0-9_.]*: \d+ blocks by 4 threads in 1\.\d s, 0 bad(; .*)?\n/#) != nil)
     let report = try #require(reports(ToolProcess.run("sd-bench", "--stress", "1", "--json")).first)
-    #expect(Set(report.keys) == ["kernel", "threads", "blocks", "bad", "seconds"])
+    #expect(Set(report.keys) == ["kernel", "threads", "blocks", "bad", "seconds", "repeated", "lost"])
     #expect(report["bad"] as? Int == 0)
   }
 
   @Test func stressFailure() {
     var outcome = StressTest.Outcome(threads: 8, blocks: 1000, bad: 0, seconds: 1)
     #expect(StressReport(kernel: "k", outcome).failure == nil)
+    #expect(StressReport(kernel: "k", outcome).text == "k: 1000 blocks by 8 threads in 1.0 s, 0 bad")
+    (outcome.repeated, outcome.lost) = (70, 2)
+    #expect(
+      StressReport(kernel: "k", outcome).text == """
+        k: 1000 blocks by 8 threads in 1.0 s, 0 bad; 70 products on tiles were interrupted and done again, 2 of them had \
+        been wrong
+        """)
     outcome.bad = 3
     let failure = StressReport(kernel: "k", outcome).failure
     #expect(failure?.code == .device)

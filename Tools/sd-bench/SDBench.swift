@@ -121,13 +121,20 @@ struct StressReport: Encodable {
   var blocks: Int
   var bad: Int
   var seconds: Double
+  var repeated: Int
+  var lost: Int
 
   init(kernel: String, _ outcome: StressTest.Outcome) {
     self.kernel = kernel
     (threads, blocks, bad, seconds) = (outcome.threads, outcome.blocks, outcome.bad, outcome.seconds)
+    (repeated, lost) = (outcome.repeated, outcome.lost)
   }
 
-  var text: String { "\(kernel): \(blocks) blocks by \(threads) threads in \(decimal(seconds, 1)) s, \(bad) bad" }
+  var text: String {
+    let found = "\(kernel): \(blocks) blocks by \(threads) threads in \(decimal(seconds, 1)) s, \(bad) bad"
+    guard repeated > 0 else { return found }
+    return "\(found); \(repeated) products on tiles were interrupted and done again, \(lost) of them had been wrong"
+  }
 
   /// What is to be said when a block was bad.
   var failure: SDError? {

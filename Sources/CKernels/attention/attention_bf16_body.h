@@ -29,9 +29,9 @@ struct head {
 /// A tile of 32 queries and what is known of it.
 struct tile {
   uint16_t *q;
-  float *o, *sum;
-  float *largest;  // in 128ths of a binary digit, whole
-  bool started;    // whether o holds the results of earlier keys
+  float *before, *o;  // results of the keys before, NULL if there are none, and with those of this block
+  float *sum;
+  float *largest;     // in 128ths of a binary digit, whole
 };
 
 enum { ALL = -1, TWO_BLOCKS = 63 };  // masks of rows
@@ -168,10 +168,10 @@ CK_INLINE void finish_rows(struct pending *s, long rows) {
   }
 }
 
-/// c [rows][32] (+)= x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are softened, maybe of c
-/// itself as soon as they are there. Row r of c is at r & mask.
-CK_INLINE void product(
-  float *c, long mask, const uint16_t *x, long row, long rows, const uint16_t *weights, long run, bool adds,
+/// c [rows][32] = before (NULL: 0) + x [rows][run] * weights [run / 2][32][2], while `softened` rows of scores are
+/// softened, maybe of c itself as soon as they are there. Row r of c is at r & mask.
+CK_INLINE void product_once(
+  float *c, long mask, const float *before, const uint16_t *x, long row, long rows, const uint16_t *weights, long run,
   struct pending *pending, long softened)
 {
   const struct ck_kernel_line line = {.x = x, .weights = weights, .row = row, .run = run, .columns = 1};
@@ -181,14 +181,28 @@ CK_INLINE void product(
     const struct ck_block b = {
       .lines = &line, .count = 1, .start = {r, r + 16},
       .rows = {ck_min_long(16, rows - r), ck_min_long(16, rows - r - 16)},
-      .tiles = tiles, .halves = 2, .sums = c + (r & mask) * 32, .blocks = 1, .adds = adds,
+      .tiles = tiles, .halves = 2, .sums = c + (r & mask) * 32, .before = before ? before + r * 32 : NULL, .blocks = 1,
       .finish = share,
     };
-    const long before = pending->next;
+    const long already = pending->next;
     multiply(&b, pending);
     // What the unit did not do meanwhile, as long as scores are in L1.
-    finish_rows(pending, share - (pending->next - before));
+    finish_rows(pending, share - (pending->next - already));
     if (pending->scores == c) pending->ready = r + 32;
+  }
+}
+
+/// The same, attempted until it succeeds. What became of scores in an attempt that failed is overwritten.
+CK_INLINE void product(
+  float *c, long mask, const float *before, const uint16_t *x, long row, long rows, const uint16_t *weights, long run,
+  struct pending *pending, long softened)
+{
+  for (int attempt = 1;; attempt++) {
+    begin_attempt();
+    product_once(c, mask, before, x, row, rows, weights, run, pending, softened);
+    if (!attempt_failed() || attempt == MOST_ATTEMPTS) return;
+    if (pending->scores == c) pending->next = pending->ready = 0, pending->total[0] = pending->total[1] = vsplat(0);
+    ck_note_repeated(false);
   }
 }
 
@@ -308,7 +322,7 @@ static bool is_bounded(const struct head *h, const struct tile *t) {
   }
   bool bounded = true;
   for (int i = 0; i < 2; i++) {
-    const __m512 subtracted = t->started ? _mm512_loadu_ps(t->largest + i * VL) : _mm512_setzero_ps();
+    const __m512 subtracted = t->before ? _mm512_loadu_ps(t->largest + i * VL) : _mm512_setzero_ps();
     const __m512 most = _mm512_fmadd_ps(bound[i], factor, _mm512_abs_ps(subtracted));
     bounded &= _mm512_cmp_ps_mask(most, _mm512_set1_ps(64 * 128.0f), _CMP_LE_OQ) == 0xffff;
   }
@@ -331,7 +345,7 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
     const vf most = (vf)_mm512_max_ps((__m512)top[2], (__m512)top[0]) * h->factor;
     const vf now = (vf)_mm512_roundscale_ps((__m512)most, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     small &= _mm512_cmp_ps_mask(_mm512_abs_ps((__m512)now), _mm512_set1_ps(0x1p21f), _CMP_LT_OQ) == 0xffff;
-    if (!t->started) {
+    if (!t->before) {
       vstore(t->largest + lane, now);
       vstore(t->sum + lane, vsplat(0));
       continue;
@@ -341,7 +355,8 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
     const vf after = (vf)_mm512_max_ps((__m512)now, (__m512)before), shrink = vexp2_negative((before - after) / 128.0f);
     vstore(t->largest + lane, after);
     vstore(t->sum + lane, vload(t->sum + lane) * shrink);
-    for (long i = 0; i < h->plan.depth; i++) vstore(t->o + i * 32 + lane, vload(t->o + i * 32 + lane) * shrink);
+    float *o = t->before + lane;
+    for (long i = 0; i < h->plan.depth; i++, o += 32) vstore(o, vload(o) * shrink);
   }
   return small;
 }
@@ -350,7 +365,7 @@ static bool follow_maximum(const struct head *h, struct tile *t, const float *sc
 static void add_results(struct pending *s, struct pending *meanwhile, long softened) {
   const struct head *h = s->h;
   const long keys = ck_round_up(s->present, RUN), depth = ck_round_up(h->a->d, ROWS_AT_ONCE);
-  product(s->tile.o, ALL, h->v, h->plan.column, depth, s->p, keys, s->tile.started, meanwhile, softened);
+  product(s->tile.o, ALL, s->tile.before, h->v, h->plan.column, depth, s->p, keys, meanwhile, softened);
   for (int i = 0; i < 2; i++) vstore(s->tile.sum + i * VL, vload(s->tile.sum + i * VL) + s->total[i]);
 }
 
@@ -366,7 +381,7 @@ static void finish(struct pending *s, struct pending *next) {
 static void finish_at_once(struct pending *s) {
   const struct head *h = s->h;
   const long keys = ck_round_up(s->present, 16), run = ck_round_up(h->a->d, RUN);
-  product(s->scores, s->mask, h->k, h->plan.row, keys, s->tile.q, run, false, s, 2 * keys);
+  product(s->scores, s->mask, NULL, h->k, h->plan.row, keys, s->tile.q, run, s, 2 * keys);
   s->ready = s->count;
   // With one block there is no product before.
   if (!WORKS_MEANWHILE || s->count == 32) finish_rows(s, s->count);
@@ -405,6 +420,9 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
   h.ones = a->d % ROWS_AT_ONCE != 0;
   h.k = (uint16_t *)(memory + at.k), h.v = (uint16_t *)(memory + at.v), h.sizes = (uint16_t *)(memory + at.sizes);
 
+  // Of the blocks of keys in turn: what a product adds to is still there should it fail.
+  float *const o = (float *)(memory + at.o), *const results[] = {o, o + MAY_FAIL * h.plan.block * h.plan.depth};
+
   struct pending none = {0};
   begin_blocks();
   const long last = a->causal ? ck_min_long(a->keys, first + h.count) : a->keys;
@@ -418,10 +436,10 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       if (n <= 0) continue;
       struct tile t = {
         .q = (uint16_t *)(memory + at.q) + query * h.plan.row,
-        .o = (float *)(memory + at.o) + query * h.plan.depth,
+        .before = key > 0 ? results[(key / h.plan.keys + 1) % 2] + query * h.plan.depth : NULL,
+        .o = results[key / h.plan.keys % 2] + query * h.plan.depth,
         .largest = (float *)(memory + at.largest) + query,
         .sum = (float *)(memory + at.sum) + query,
-        .started = key > 0,
       };
       if (key == 0) pack_queries(&h, t.q, query);
       const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
@@ -429,7 +447,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       // Two tiles' scores are kept where those of the one before are still to be softened.
       const long place = at_once ? 0 : query / 32 % 2 * h.plan.keys * 32;
       float *s = (float *)(memory + at.scores) + place;
-      if (bounded && !t.started)
+      if (bounded && !t.before)
         for (int i = 0; i < 32; i++) t.largest[i] = t.sum[i] = 0;
       struct pending next = {
         .h = &h, .tile = t, .scores = s, .mask = at_once ? TWO_BLOCKS : ALL, .p = (uint16_t *)(memory + at.p) + place,
@@ -443,7 +461,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       }
       // Scores that have to be looked at first, or masked, are softened while the next tile's are made.
       const long run = ck_round_up(a->d, RUN);
-      product(s, next.mask, h.k, h.plan.row, ck_round_up(n, 16), t.q, run, false, &pending, pending.count / 2);
+      product(s, next.mask, NULL, h.k, h.plan.row, ck_round_up(n, 16), t.q, run, &pending, pending.count / 2);
       next.ready = next.count;
       if (masked) mask_future(s, key, n, first + query);
       if (!bounded) next.odd |= !follow_maximum(&h, &t, s, n);
@@ -453,8 +471,10 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
     finish(&pending, &none);
   }
   for (long query = 0; query < h.count; query += 32) {
+    const long keys = a->causal ? ck_min_long(last, first + query + 32) : last;
     const struct tile t = {
-      .o = (float *)(memory + at.o) + query * h.plan.depth, .sum = (float *)(memory + at.sum) + query};
+      .o = results[(ck_ceil_div(keys, h.plan.keys) + 1) % 2] + query * h.plan.depth,
+      .sum = (float *)(memory + at.sum) + query};
     store_results(&h, &t, query);
   }
   end_blocks();

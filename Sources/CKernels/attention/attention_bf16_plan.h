@@ -37,7 +37,7 @@ static inline struct ck_attention_bf16_plan ck_attention_bf16_plan(const struct 
 /// Offsets in bytes into a thread's scratch, each a multiple of 64.
 struct ck_attention_bf16_layout {
   size_t q;       // bf16 [block / 32][row / 2][32][2]: queries in pairs
-  size_t o;       // f32 [block / 32][depth][32]: results transposed, not yet divided by the sum
+  size_t o;       // f32 [2][block / 32][depth][32]: results transposed, not yet divided by the sum; see MAY_FAIL
   size_t k;       // bf16 [keys][row]
   size_t v;       // bf16 [depth][column]: values transposed
   size_t sizes;   // bf16 [row]: the largest magnitude of each column of k
@@ -51,7 +51,7 @@ static inline struct ck_attention_bf16_layout ck_attention_bf16_layout(const str
   struct ck_attention_bf16_layout l = {0};
   size_t at = 0;
   l.q = at, at += (size_t)(p->block * p->row) * 2;
-  l.o = at, at += (size_t)(p->block * p->depth) * 4;
+  l.o = at, at += (size_t)(2 * p->block * p->depth) * 4;
   l.k = at, at += (size_t)(p->keys * p->row) * 2;
   l.v = at, at += (size_t)(p->depth * p->column) * 2;
   l.sizes = at, at += (size_t)p->row * 2;

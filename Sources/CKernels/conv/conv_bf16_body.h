@@ -426,6 +426,18 @@ static void begin_filling(struct work *w) {
     (f->lines - f->line) * f->pixels * ck_ceil_div(f->source->channels, PIECE), ck_max_long(1, steps * w->block_count));
 }
 
+/// A block whose first attempt failed.
+static __attribute__((noinline, cold)) void multiply_again(struct ck_block b, struct pending *pending) {
+  float first[CK_BLOCK * CK_BLOCK];
+  const size_t bytes = (size_t)b.tiles * sizeof first / 2;
+  memcpy(first, b.sums, bytes);
+  for (int attempt = 1; attempt < MOST_ATTEMPTS && attempt_failed(); attempt++) {
+    begin_attempt();
+    multiply(&b, pending);
+  }
+  ck_note_repeated(memcmp(first, b.sums, bytes) != 0);
+}
+
 /// All blocks of a strip over the group's panels.
 static void multiply_strip(struct work *w, long first_panel, long panels, float *sums) {
   const struct ck_conv *c = w->conv;
@@ -454,7 +466,9 @@ static void multiply_strip(struct work *w, long first_panel, long panels, float 
       };
       const long last_row = b.start[b.tiles - 1] + b.rows[b.tiles - 1] - 1;
       if (w->filling.source) fill_lines(&w->filling, last_row / w->plan.pitch + w->filling.source->kernel_h);
+      begin_attempt();
       multiply(&b, &pending);
+      if (__builtin_expect(attempt_failed(), 0)) multiply_again(b, &pending);
       finish_rows(&pending, CK_BLOCK);
       pending.rows = rows, pending.sums = b.sums, pending.next = pending.due = 0, pending.count = rows->count;
       if (i > 0) continue;

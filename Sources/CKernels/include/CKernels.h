@@ -17,6 +17,7 @@
 #include "ck_types.h"
 #include "ck_cpu.h"
 #include "ck_parallel.h"
+#include "ck_preemption.h"
 #include "ck_pack.h"
 #include "ck_conv.h"
 #include "ck_conv_bf16.h"

@@ -4,21 +4,24 @@
 
 #include "pairs.h"
 
-/// Runs of k are multiples of RUN; so many rows are computed at once; nothing else is done meanwhile.
-enum { RUN = 2, ROWS_AT_ONCE = 8, WORKS_MEANWHILE = 0 };
+/// Runs of k are multiples of RUN; so many rows are computed at once; nothing else is done meanwhile; no attempt fails.
+enum { RUN = 2, ROWS_AT_ONCE = 8, WORKS_MEANWHILE = 0, MAY_FAIL = 0 };
 
 CK_INLINE void begin_blocks(void) {}
 CK_INLINE void end_blocks(void) {}
 
-/// sums [8][32] (+)= 8 rows times `run` k of a panel, in `vectors` vectors of columns. Fetches `step` bytes
-/// from `ahead` on for every pair.
+CK_INLINE void begin_attempt(void) {}
+CK_INLINE bool attempt_failed(void) { return false; }
+
+/// sums [8][32] = before (NULL: 0) + 8 rows times `run` k of a panel, in `vectors` vectors of columns. Fetches `step`
+/// bytes from `ahead` on for every pair.
 CK_INLINE void dot(
-  const uint16_t *x, long row, const uint16_t *weights, long run, float *sums, bool first, int vectors,
+  const uint16_t *x, long row, const uint16_t *weights, long run, float *sums, const float *before, int vectors,
   const char *ahead, long step)
 {
   vf sum[8][2];
   for (int i = 0; i < 8; i++)
-    for (int v = 0; v < vectors; v++) sum[i][v] = first ? vsplat(0) : vload(sums + i * 32 + v * VL);
+    for (int v = 0; v < vectors; v++) sum[i][v] = before ? vload(before + i * 32 + v * VL) : vsplat(0);
 #pragma clang loop unroll_count(4)
   for (long k = 0; k < run; k += 2) {
     __m512bh w[2];
@@ -49,15 +52,16 @@ CK_INLINE void multiply(const struct ck_block *b, struct pending *pending) {
     for (long k = 0; k < line->run; k += DOT_RUN) {
       const long run = ck_min_long(DOT_RUN, line->run - k);
       const uint16_t *weights = line->weights + b->panel * line->panel + k * 32;
-      const bool first = i == 0 && k == 0 && !b->adds;
+      const float *start = i == 0 && k == 0 ? b->before : b->sums;
       for (int tile = 0; tile < b->tiles; tile++)
         for (long r = 0; r < b->rows[tile]; r += 8) {
           const long share = b->index * 4 + tile * 2 + r / 8;
           const char *ahead = (const char *)(weights + (b->ahead ? line->panel : 0)) + share * run / 2 * bytes;
           const uint16_t *x = line->x + (b->start[tile] + r) * line->row + k;
-          float *sums = b->sums + (tile * 16 + r) * 32;
-          if (b->halves == 2) dot(x, line->row, weights, run, sums, first, 2, ahead, bytes);
-          else dot(x, line->row, weights, run, sums, first, 1, ahead, bytes);
+          const long at = (tile * 16 + r) * 32;
+          const float *before = start ? start + at : NULL;
+          if (b->halves == 2) dot(x, line->row, weights, run, b->sums + at, before, 2, ahead, bytes);
+          else dot(x, line->row, weights, run, b->sums + at, before, 1, ahead, bytes);
         }
     }
   }

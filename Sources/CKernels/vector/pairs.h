@@ -2,7 +2,7 @@
 #ifndef CK_PAIRS_H
 #define CK_PAIRS_H
 
-#include "prelude.h"
+#include "preemption.h"
 
 /// Runs of contiguous k: rows of the left side, and a panel of the right. Of a convolution this is one line of a
 /// source's kernel.
@@ -23,12 +23,16 @@ struct ck_block {
   long start[2];      // the rows of the strip at which the tiles begin
   long rows[2];       // how many of a tile's 16 are wanted; the others may be computed as well
   int tiles, halves;  // tiles of rows, and halves of the panel that exist: 1 or 2
-  float *sums;        // [32][32]
+  const float *before;  // [32][32]: what the products are added to; NULL: nothing
+  float *sums;        // [32][32]; elsewhere, if attempts may fail
   long index, blocks;  // which of the blocks that share the panel
   bool ahead;         // whether the next panel will be wanted
-  bool adds;          // to the sums that are there
   long finish;        // how many rows of what is pending may be finished meanwhile
 };
+
+/// A unit may lose sums (MAY_FAIL), so blocks are multiplied in attempts: `begin_attempt()`, `multiply`, and again if
+/// `attempt_failed()`, though not for ever.
+enum { MOST_ATTEMPTS = 100 };
 
 /// A block that is computed but not stored.
 struct pending;

@@ -7,27 +7,34 @@
 #define CK_TILES_H
 
 #include "pairs.h"
-
 #include "tile_unit.h"
 
-/// Runs of k are multiples of RUN; so many rows are computed at once; other work is done meanwhile.
-enum { RUN = 32, ROWS_AT_ONCE = 16, WORKS_MEANWHILE = 1 };
+/// Runs of k are multiples of RUN; so many rows are computed at once; other work is done meanwhile; attempts may
+/// fail.
+enum { RUN = 32, ROWS_AT_ONCE = 16, WORKS_MEANWHILE = 1, MAY_FAIL = 1 };
 
 /// The piece of every kernel column that is multiplied before the next piece, so that the others find the lines of x that
 /// they share with one column in L1: 4 KB of weights and two lines a row.
 enum { PIECE_RUN = 64 };
 
 CK_INLINE void begin_blocks(void) { tiles_on(); }
-CK_INLINE void end_blocks(void) { tiles_off(); }
+CK_INLINE void end_blocks(void) {
+  tiles_off();
+  stop_watching();
+}
+
+// Some virtual machines lose the tiles of a thread when its processor is given to another.
+CK_INLINE void begin_attempt(void) { watch_thread(); }
+CK_INLINE bool attempt_failed(void) { return was_preempted(); }
 
 /// The sums of a block of 1 or 2 tiles of rows by 1 or 2 halves of a panel.
 CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending, int tiles, int halves) {
-  float *c0 = b->sums, *c1 = c0 + 16, *c2 = c0 + 16 * 32, *c3 = c2 + 16;
-  if (b->adds) {
-    tile_load(0, c0, 128);
-    if (halves == 2) tile_load(1, c1, 128);
-    if (tiles == 2) tile_load(2, c2, 128);
-    if (tiles == 2 && halves == 2) tile_load(3, c3, 128);
+  const long right = 16, below = 16 * 32;  // from the first tile's sums to those of its neighbours
+  if (b->before) {
+    tile_load(0, b->before, 128);
+    if (halves == 2) tile_load(1, b->before + right, 128);
+    if (tiles == 2) tile_load(2, b->before + below, 128);
+    if (tiles == 2 && halves == 2) tile_load(3, b->before + below + right, 128);
   } else {
     tile_zero(0);
     if (halves == 2) tile_zero(1);
@@ -68,10 +75,10 @@ CK_INLINE void multiply_tiles(const struct ck_block *b, struct pending *pending,
           finish_rows(pending, rows);
         }
   }
-  tile_store(0, c0, 128);
-  if (halves == 2) tile_store(1, c1, 128);
-  if (tiles == 2) tile_store(2, c2, 128);
-  if (tiles == 2 && halves == 2) tile_store(3, c3, 128);
+  tile_store(0, b->sums, 128);
+  if (halves == 2) tile_store(1, b->sums + right, 128);
+  if (tiles == 2) tile_store(2, b->sums + below, 128);
+  if (tiles == 2 && halves == 2) tile_store(3, b->sums + below + right, 128);
 }
 
 CK_INLINE void multiply(const struct ck_block *b, struct pending *pending) {

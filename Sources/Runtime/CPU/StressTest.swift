@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 package import GraphIR
 import Synchronization
@@ -6,7 +7,8 @@ import Synchronization
 ///
 /// More threads than processors multiply the same blocks again and again, so that most of them are interrupted in the
 /// middle of a product. The first result is held against the interpreter, every other one against the first, bit by
-/// bit. The factors are small odd integers: their sums are exact in any order.
+/// bit. The factors are small odd integers: their sums are exact in any order. Kernels on tiles multiply again what was
+/// interrupted; how often that was needed is counted.
 package struct StressTest: Sendable {
   /// What was found.
   package struct Outcome: Sendable {
@@ -18,6 +20,10 @@ package struct StressTest: Sendable {
     package var bad: Int
     /// How long it took.
     package var seconds: Double
+    /// Products on tiles that were done again, because the thread had lost its processor meanwhile; in the whole process.
+    package var repeated = 0
+    /// Of these, the ones that had been wrong: tiles were lost.
+    package var lost = 0
   }
 
   /// The kernel under test.
@@ -73,7 +79,7 @@ package struct StressTest: Sendable {
   package func run(seconds: Double, threads: Int) throws(SDError) -> Outcome {
     var workers: [Worker] = []
     for _ in 0..<threads { workers.append(try Worker(self)) }
-    let start = Profile.now()
+    let (start, before) = (Profile.now(), ck_repeated_products())
     let clock = Clock(end: start + seconds)
     for worker in workers { worker.clock = clock }
     var started: [pthread_t] = []
@@ -96,10 +102,11 @@ package struct StressTest: Sendable {
         .resources, "cannot start thread \(started.count + 1) of \(threads): \(String(cString: strerror(code)))")
     }
     if let stop = Interruption.error { throw stop }
+    let after = ck_repeated_products()
     return withExtendedLifetime(workers) {
       Outcome(
         threads: threads, blocks: workers.reduce(0) { $0 + $1.blocks }, bad: workers.reduce(0) { $0 + $1.bad },
-        seconds: Profile.now() - start)
+        seconds: Profile.now() - start, repeated: after.all - before.all, lost: after.lost - before.lost)
     }
   }
 }

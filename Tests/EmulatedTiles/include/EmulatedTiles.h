@@ -6,4 +6,8 @@
 /// A `struct ck_kernels`, constant; its AMX kernels need AVX512-BF16.
 const void *emulated_tile_kernels(void);
 
+/// Whether a thread that watches itself is told that it lost its processor, 0 or 1; -1 where the system does not tell.
+int is_told_of_sleep(void);
+int is_told_of_nothing(void);
+
 #endif

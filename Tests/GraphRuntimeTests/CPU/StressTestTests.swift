@@ -1,3 +1,4 @@
+import EmulatedTiles
 import GraphIR
 import Synchronization
 import TestSupport
@@ -11,6 +12,22 @@ struct StressTestTests {
     let outcome = try StressTest(cpu).run(seconds: 0.3, threads: 8)
     #expect(outcome.threads == 8 && outcome.blocks > 0 && outcome.bad == 0)
     #expect(outcome.seconds >= 0.3)
+  }
+
+  /// A thread is told that it slept, and most of the time nothing where it only ran.
+  @Test(.enabled(if: is_told_of_nothing() >= 0, "this system does not tell threads that they lost their processor"))
+  func threadsAreTold() {
+    #expect((0..<10).allSatisfy { _ in is_told_of_sleep() == 1 })
+    #expect((0..<10).contains { _ in is_told_of_nothing() == 0 })
+  }
+
+  /// Emulated tiles are lost again and again, in the middle of products.
+  @Test(.enabled(if: is_told_of_nothing() >= 0, "this system does not tell threads that they lost their processor"))
+  func lostTilesAreMultipliedAgain() throws {
+    for cpu in CPU.checked where cpu.level == .amx && cpu != .best {
+      let outcome = try StressTest(cpu).run(seconds: 0.3, threads: 2)
+      #expect(outcome.bad == 0 && outcome.lost > 0 && outcome.repeated >= outcome.lost)
+    }
   }
 
   /// One bit of one block.
