@@ -219,6 +219,17 @@ CK_INLINE bool reach(__m512i magnitudes, uint16_t bits) {
 /// Whether some magnitudes are infinite or not a number.
 CK_INLINE bool is_odd(__m512i magnitudes) { return reach(magnitudes, 0x7f80); }
 
+/// Asks for the head's columns of up to 32 rows from `query` of the part on: each row is somewhere else, so that nobody
+/// else does.
+CK_INLINE void fetch_rows(const struct head *h, const void *x, long pitch, long query) {
+  const char *row = (const char *)x + ((h->query_row + query) * pitch + h->column) * 2;
+  const long rows = ck_min_long(32, h->count - query), last = (h->a->d - 1) * 2;
+  for (long r = 0; r < rows; r++, row += pitch * 2) {
+    for (long at = 0; at < last; at += 64) __builtin_prefetch(row + at, 0, 2);
+    __builtin_prefetch(row + last, 0, 2);
+  }
+}
+
 /// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
 static void pack_queries(struct head *h, uint16_t *q, long query) {
   const struct ck_attention *a = h->a;
@@ -441,7 +452,11 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
         .largest = (float *)(memory + at.largest) + query,
         .sum = (float *)(memory + at.sum) + query,
       };
-      if (key == 0) pack_queries(&h, t.q, query);
+      if (key == 0) {
+        pack_queries(&h, t.q, query);
+        fetch_rows(&h, a->q, a->q_pitch, query + 32);
+      }
+      if (key + h.plan.keys >= last) fetch_rows(&h, a->o, a->o_pitch, query);
       const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
       const bool at_once = bounded && !masked;
       // Two tiles' scores are kept where those of the one before are still to be softened.
