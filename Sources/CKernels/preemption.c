@@ -5,6 +5,7 @@
 #if defined(__x86_64__)
 #include <stdatomic.h>
 
+#include "vector/pairs.h"
 #include "vector/preemption.h"
 
 long ck_sequence_offset;
@@ -35,7 +36,8 @@ const uint64_t ck_nowhere[4];
 static long sequence_offset(void) { return 0; }
 #endif
 
-__attribute__((constructor)) static void find_sequence(void) {
+// Before any other: until then the offset is that of something else.
+__attribute__((constructor(101))) static void find_sequence(void) {
   ck_sequence_offset = sequence_offset();
   if (!tells) ck_sequence_offset = (char *)&untold - (char *)__builtin_thread_pointer();
 }

@@ -1,9 +1,12 @@
-// What Sources/CKernels/vector/tile_unit.h declares, in memory: eight tiles a thread, NaN until they are on. Now and
-// then they are lost, as some virtual machines lose them when the system gives a thread's processor to another.
+// What Sources/CKernels/vector/tile_unit.h declares, in memory: eight tiles a thread, NaN until they are on. At some
+// instruction of each part they are lost, as some virtual machines lose them when the system gives a thread's processor
+// to another.
 #define CK_TILE_UNIT_H
 
 #define CK_SUFFIX emulated
 #define CK_TARGET CK_TARGET_AVX512 ",avx512bf16,avx512vbmi"
+#include <stdatomic.h>
+
 #include "../../Sources/CKernels/include/ck_preemption.h"
 #include "../../Sources/CKernels/vector/avx512bf16.h"
 #include "../../Sources/CKernels/vector/preemption.h"
@@ -14,22 +17,28 @@ static _Thread_local struct {
   uint8_t row[8][16][64];
 } tiles;
 
+/// Instructions until the tiles are lost, and what is in them then. Each time others: 1 ... 8192, small ones as often
+/// as large ones.
+static atomic_uint losses;
+static _Thread_local unsigned until_lost, remains;
+
+CK_INLINE void plan_loss(void) {
+  remains = atomic_fetch_add_explicit(&losses, 1, memory_order_relaxed) * 2654435769u;
+  until_lost = 1 + ((remains >> 4 & 8191) >> (remains >> 20) % 13);
+}
+
 CK_INLINE void tiles_on(void) {
   memset(tiles.row, 0xff, sizeof tiles.row);
   tiles.on = true;
+  plan_loss();
 }
 CK_INLINE void tiles_off(void) { tiles.on = false; }
-
-/// Instructions of a thread until its tiles are lost again; a prime, more than a block or a product of attention takes.
-enum { UNTIL_LOST = 9973 };
-static _Thread_local int until_lost;
 
 /// An instruction on a tile that is off is illegal.
 CK_INLINE void tile_check(void) {
   if (!tiles.on) __builtin_trap();
-  if (++until_lost < UNTIL_LOST || !ck_tells_preemption()) return;
-  until_lost = 0;
-  memset(tiles.row, 0, sizeof tiles.row);
+  if (--until_lost > 0 || !ck_tells_preemption()) return;
+  memset(tiles.row, remains & 1 ? 0x42 : 0, sizeof tiles.row);
   *watched_sequence() = 0;
 }
 

@@ -201,8 +201,8 @@ CK_INLINE void product(
     begin_attempt();
     product_once(c, mask, before, x, row, rows, weights, run, pending, softened);
     if (!attempt_failed() || attempt == MOST_ATTEMPTS) return;
+    if (attempt == 1) ck_note_repeated(false);
     if (pending->scores == c) pending->next = pending->ready = 0, pending->total[0] = pending->total[1] = vsplat(0);
-    ck_note_repeated(false);
   }
 }
 
@@ -222,11 +222,10 @@ CK_INLINE bool is_odd(__m512i magnitudes) { return reach(magnitudes, 0x7f80); }
 /// Asks for the head's columns of up to 32 rows from `query` of the part on: each row is somewhere else, so that nobody
 /// else does.
 CK_INLINE void fetch_rows(const struct head *h, const void *x, long pitch, long query) {
-  const char *row = (const char *)x + ((h->query_row + query) * pitch + h->column) * 2;
-  const long rows = ck_min_long(32, h->count - query), last = (h->a->d - 1) * 2;
-  for (long r = 0; r < rows; r++, row += pitch * 2) {
-    for (long at = 0; at < last; at += 64) __builtin_prefetch(row + at, 0, 2);
-    __builtin_prefetch(row + last, 0, 2);
+  for (long i = query; i < ck_min_long(query + 32, h->count); i++) {
+    const uintptr_t row = (uintptr_t)x + (size_t)((h->query_row + i) * pitch + h->column) * 2;
+    const uintptr_t end = row + (size_t)h->a->d * 2;
+    for (uintptr_t line = row & ~(uintptr_t)63; line < end; line += 64) __builtin_prefetch((const void *)line, 0, 2);
   }
 }
 
@@ -456,7 +455,7 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
         pack_queries(&h, t.q, query);
         fetch_rows(&h, a->q, a->q_pitch, query + 32);
       }
-      if (key + h.plan.keys >= last) fetch_rows(&h, a->o, a->o_pitch, query);
+      if (key + n == end) fetch_rows(&h, a->o, a->o_pitch, query);
       const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
       const bool at_once = bounded && !masked;
       // Two tiles' scores are kept where those of the one before are still to be softened.

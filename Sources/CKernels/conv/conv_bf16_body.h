@@ -426,7 +426,7 @@ static void begin_filling(struct work *w) {
     (f->lines - f->line) * f->pixels * ck_ceil_div(f->source->channels, PIECE), ck_max_long(1, steps * w->block_count));
 }
 
-/// A block whose first attempt failed.
+/// A block whose first attempt failed; by value, so that the usual one need not be in memory.
 static __attribute__((noinline, cold)) void multiply_again(struct ck_block b, struct pending *pending) {
   float first[CK_BLOCK * CK_BLOCK];
   const size_t bytes = (size_t)b.tiles * sizeof first / 2;

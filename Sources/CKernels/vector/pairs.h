@@ -2,7 +2,7 @@
 #ifndef CK_PAIRS_H
 #define CK_PAIRS_H
 
-#include "preemption.h"
+#include "prelude.h"
 
 /// Runs of contiguous k: rows of the left side, and a panel of the right. Of a convolution this is one line of a
 /// source's kernel.
@@ -31,8 +31,11 @@ struct ck_block {
 };
 
 /// A unit may lose sums (MAY_FAIL), so blocks are multiplied in attempts: `begin_attempt()`, `multiply`, and again if
-/// `attempt_failed()`, though not for ever.
+/// `attempt_failed()`. After so many nobody believes it any more.
 enum { MOST_ATTEMPTS = 100 };
+
+/// Counts what took several attempts. `lost`: its sums were known to be wrong at first.
+void ck_note_repeated(bool lost);
 
 /// A block that is computed but not stored.
 struct pending;

@@ -1,8 +1,9 @@
 // Whether this thread lost its processor for a while, at the price of a store and a load.
 //
 // Linux sets `rseq_cs` to NULL when it resumes a thread that was preempted, moved or given a signal outside of the
-// restartable sequence that it names (linux/rseq.h). The one named here is nowhere. The C library registers every
-// thread's `struct rseq` (glibc from 2.35 on).
+// restartable sequence that it names (linux/rseq.h). The one named here is nowhere. A thread that waits in a system
+// call need not be told, so none is made while watching. The C library registers every thread's `struct rseq` (glibc
+// from 2.35 on, linked dynamically).
 #ifndef CK_VECTOR_PREEMPTION_H
 #define CK_VECTOR_PREEMPTION_H
 
@@ -31,8 +32,5 @@ CK_INLINE bool was_preempted(void) {
 }
 
 CK_INLINE void stop_watching(void) { *watched_sequence() = 0; }
-
-/// Counts a product that was done again. `lost`: it was wrong the first time.
-void ck_note_repeated(bool lost);
 
 #endif

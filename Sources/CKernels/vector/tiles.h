@@ -7,14 +7,15 @@
 #define CK_TILES_H
 
 #include "pairs.h"
+#include "preemption.h"
 #include "tile_unit.h"
 
 /// Runs of k are multiples of RUN; so many rows are computed at once; other work is done meanwhile; attempts may
 /// fail.
 enum { RUN = 32, ROWS_AT_ONCE = 16, WORKS_MEANWHILE = 1, MAY_FAIL = 1 };
 
-/// The piece of every kernel column that is multiplied before the next piece, so that the others find the lines of x that
-/// they share with one column in L1: 4 KB of weights and two lines a row.
+/// The piece of every kernel column that is multiplied before the next piece, so that the others find the lines of x
+/// that they share with one column in L1: 4 KB of weights and two lines a row.
 enum { PIECE_RUN = 64 };
 
 CK_INLINE void begin_blocks(void) { tiles_on(); }
