@@ -65,9 +65,8 @@ public protocol CompositeOp: Op {
 package protocol FusedOp: CompositeOp {
   /// Builds the same computation in more than one op; nil where it is one step already.
   ///
-  /// - Parameter hasKernel: whether the device has a kernel for an op that takes the same operands and gives the first
-  ///   result.
-  func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]?
+  /// - Parameter hasKernel: whether the device has a kernel for an op that takes values of these types.
+  func split(_ operands: [Value], hasKernel: (any Op, [Value]) -> Bool) throws(SDError) -> [Value]?
 
   /// How many matrix products or convolutions it is; a sum of several counts as one.
   var products: Int { get }

@@ -14,6 +14,14 @@ public struct KernelSignature: Sendable {
     (self.operands, self.results, self.isWeight) = (operands, results, isWeight)
   }
 
+  /// The signature of an op that would read these values; nil where it takes others.
+  init?(_ op: any Op, _ operands: [Value]) {
+    let types = operands.map(\.type)
+    guard let results = try? op.types(of: types) else { return nil }
+    self.init(
+      operands: types, results: results, isWeight: operands.map { $0.builder.graph[$0.id.node].op is Parameter })
+  }
+
   /// The same operands with the first result only.
   var withOneResult: KernelSignature {
     KernelSignature(operands: operands, results: Array(results.prefix(1)), isWeight: isWeight)

@@ -53,9 +53,12 @@ private func legalize(_ graph: Graph, _ library: any KernelLibrary) throws(SDErr
           .incompatible, "[\(type(of: node.op).id)] has no kernel and no decomposition, at '\(node.location)'")
       }
       isLegal = false
-      let signature = graph.signature(of: node).withOneResult
       if let fused = composite as? any FusedOp,
-        let parts = try fused.split(operands, hasKernel: { library.kernel(for: $0, signature) != nil })
+        let parts = try fused.split(
+          operands,
+          hasKernel: { op, operands in
+            KernelSignature(op, operands).map { library.kernel(for: op, $0) != nil } ?? false
+          })
       {
         return parts
       }

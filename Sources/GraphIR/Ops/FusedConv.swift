@@ -180,7 +180,7 @@ public struct FusedConv: FusedOp {
   /// Takes one part off: the normalizations, or else the last epilogue, or else the last source. One source alone is
   /// the plain operation.
   public func decompose(_ operands: [Value]) throws(SDError) -> [Value] {
-    if let plain = try split(operands, hasKernel: { _ in false }) { return plain }
+    if let plain = try split(operands, hasKernel: { _, _ in false }) { return plain }
     var rest = self
     rest.dtype = .f32
     if let last = rest.epilogues.popLast() {
@@ -194,7 +194,7 @@ public struct FusedConv: FusedOp {
   }
 
   /// Takes the normalizations off.
-  package func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]? {
+  package func split(_ operands: [Value], hasKernel: (any Op, [Value]) -> Bool) throws(SDError) -> [Value]? {
     try withoutNormalizations(operands).map { (conv, operands) throws(SDError) in
       [try operands[0].builder.add(conv, operands)]
     }

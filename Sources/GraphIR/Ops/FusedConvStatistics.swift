@@ -34,12 +34,18 @@ public struct FusedConvStatistics: FusedOp {
     return [result, try result.channelStatistics(parts: parts)]
   }
 
-  /// Takes the normalizations off, or else the statistics: these first where that is enough.
-  package func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]? {
-    guard !hasKernel(conv), let (plain, operands) = try conv.withoutNormalizations(operands) else {
-      return try decompose(operands)
-    }
-    return try operands[0].builder.results(of: FusedConvStatistics(conv: plain, parts: parts), operands)
+  /// Takes the normalizations off where statistics have a kernel then, or else the statistics where normalizations have
+  /// one. Whether a kernel normalizes may depend on how it is cut, and so on threads; whether statistics are those of
+  /// values before they are rounded must not.
+  package func split(_ operands: [Value], hasKernel: (any Op, [Value]) -> Bool) throws(SDError) -> [Value]? {
+    var plain = self
+    for index in conv.sources.indices { plain.conv.sources[index].normalize = nil }
+    // Normalized images have the types of the images.
+    let images = operands[..<(2 * conv.sources.count)] + operands[conv.epilogueOperands...]
+    guard plain != self, hasKernel(plain, Array(images)) || !hasKernel(conv, operands),
+      let (_, operands) = try conv.withoutNormalizations(operands)
+    else { return try decompose(operands) }
+    return try operands[0].builder.results(of: plain, operands)
   }
 
   /// Those of the convolution.

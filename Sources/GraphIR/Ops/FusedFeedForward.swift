@@ -46,7 +46,7 @@ public struct FusedFeedForward: FusedOp {
   }
 
   /// The two layers.
-  package func split(_ operands: [Value], hasKernel: (any Op) -> Bool) throws(SDError) -> [Value]? {
+  package func split(_ operands: [Value], hasKernel: (any Op, [Value]) -> Bool) throws(SDError) -> [Value]? {
     try layers(operands)
   }
 

@@ -102,6 +102,39 @@ import Testing
     }
   }
 
+  /// How a convolution is cut depends on threads, and so does whether it normalizes itself, but not who finds the
+  /// statistics: their last bits follow from it. The ends of blocks of a U-Net and of a decoder.
+  @Test(arguments: [([2, 64, 64, 320], [640, 320], 16), ([1, 256, 256, 256], [512], 64)])
+  func statisticsDoNotDependOnThreads(_ image: [Int], skips: [Int], parts: Int) throws {
+    let channels = image[3]
+    let norm = Normalize(groups: 32, eps: 1e-5, activation: .silu)
+    let conv = FusedConv(
+      sources: [Source(padding: Padding(1), normalize: norm)] + skips.map { _ in Source() }, epilogues: [.bias],
+      dtype: .bf16)
+    let builder = GraphBuilder(name: "block")
+    func weight(_ name: String, _ shape: [Int]) throws -> Value {
+      try builder.add(Parameter(name: name, type: TensorType(.bf16, shape)), [])
+    }
+    var operands = [
+      try builder.input("x", TensorType(.bf16, image)), try weight("w", [channels, channels, 3, 3]),
+    ]
+    for skip in skips {
+      operands.append(try builder.input("skip \(skip)", TensorType(.bf16, image.dropLast() + [skip])))
+      operands.append(try weight("w \(skip)", [channels, skip, 1, 1]))
+    }
+    operands.append(try builder.input("statistics", TensorType(.f32, [1, image[0], channels, 2])))
+    for name in ["gamma", "beta", "bias"] { operands.append(try weight(name, [channels])) }
+    let results = try builder.results(of: FusedConvStatistics(conv: conv, parts: parts), operands)
+    for (name, result) in zip(["y", "s"], results) { try builder.output(name, result) }
+    for cpu in CPU.checked where cpu.multipliesBF16 {
+      let counts = try (1...16).map { threads in
+        let library = CPUDevice(threads: threads, cpu: cpu).library
+        return try lower(builder.graph, with: library).steps.count { $0.op is ChannelStatistics }
+      }
+      #expect(Set(counts).count == 1, "\(cpu.level): \(counts)")
+    }
+  }
+
   /// What a device cannot do with the statistics, it does without; so for other types, and where parts and strips differ.
   @Test func withoutKernel() throws {
     func kernel(_ dtype: DType, _ image: [Int], parts: Int, on cpu: CPU) -> CPUKernel? {
