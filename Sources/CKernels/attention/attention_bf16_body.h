@@ -11,6 +11,7 @@
 // Sources: Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); Dao et al. 2022, arXiv:2205.14135
 // (blocks); Dao, FlashAttention-4, 2025 (rescaling only where the maximum grows much).
 
+#include "fetch.h"
 #include "transpose.h"
 
 /// What one part works on.
@@ -218,16 +219,6 @@ CK_INLINE bool reach(__m512i magnitudes, uint16_t bits) {
 
 /// Whether some magnitudes are infinite or not a number.
 CK_INLINE bool is_odd(__m512i magnitudes) { return reach(magnitudes, 0x7f80); }
-
-/// Asks for the head's columns of up to 32 rows from `query` of the part on: each row is somewhere else, so that nobody
-/// else does.
-CK_INLINE void fetch_rows(const struct head *h, const void *x, long pitch, long query) {
-  for (long i = query; i < ck_min_long(query + 32, h->count); i++) {
-    const uintptr_t row = (uintptr_t)x + (size_t)((h->query_row + i) * pitch + h->column) * 2;
-    const uintptr_t end = row + (size_t)h->a->d * 2;
-    for (uintptr_t line = row & ~(uintptr_t)63; line < end; line += 64) __builtin_prefetch((const void *)line, 0, 2);
-  }
-}
 
 /// q = 32 queries from `query` of the part on, in pairs; absent ones zero.
 static void pack_queries(struct head *h, uint16_t *q, long query) {
@@ -453,9 +444,11 @@ void CK_NAME(attention_bf16)(const void *arguments, long part, long parts, void 
       };
       if (key == 0) {
         pack_queries(&h, t.q, query);
-        fetch_rows(&h, a->q, a->q_pitch, query + 32);
+        const long next = query + 32;
+        fetch_rows(a->q, CK_BF16, a->q_pitch, h.column, a->d, h.query_row + next, h.count - next);
       }
-      if (key + n == end) fetch_rows(&h, a->o, a->o_pitch, query);
+      if (key + n == end)
+        fetch_rows(a->o, CK_BF16, a->o_pitch, h.column, a->d, h.query_row + query, h.count - query);
       const bool bounded = is_bounded(&h, &t), masked = a->causal && key + n - 1 > first + query;
       const bool at_once = bounded && !masked;
       // Two tiles' scores are kept where those of the one before are still to be softened.

@@ -8,6 +8,7 @@
 // (online softmax); Dao et al. 2022, arXiv:2205.14135 (blocks).
 
 #include "../vector/micro.h"
+#include "fetch.h"
 
 typedef float v4 __attribute__((ext_vector_type(4)));
 
@@ -114,17 +115,6 @@ struct head {
   float *rows;                      // [32][row_pitch]
   long row_pitch;
 };
-
-/// Asks for 32 rows of d elements, those below `count` only, from row `row` on.
-CK_INLINE void fetch_rows(
-  const void *x, enum ck_dtype dtype, long pitch, long column, long d, long row, long count)
-{
-  for (long i = 0; i < ck_min_long(32, count); i++) {
-    const char *from = element(x, dtype, (row + i) * pitch + column);
-    const char *end = element(from, dtype, d);
-    for (; from < end; from += 64) __builtin_prefetch(from, 0, 2);
-  }
-}
 
 /// q [d][32] = 32 queries from `query` of the part on, times `factor`; absent ones zero.
 static void pack_queries(const struct head *h, float *q, long query, float factor) {

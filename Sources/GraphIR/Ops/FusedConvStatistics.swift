@@ -39,7 +39,7 @@ public struct FusedConvStatistics: FusedOp {
   /// values before they are rounded must not.
   package func split(_ operands: [Value], hasKernel: (any Op, [Value]) -> Bool) throws(SDError) -> [Value]? {
     var plain = self
-    for index in conv.sources.indices { plain.conv.sources[index].normalize = nil }
+    plain.conv.sources = conv.sources.map(\.plain)
     // Normalized images have the types of the images.
     let images = operands[..<(2 * conv.sources.count)] + operands[conv.epilogueOperands...]
     guard plain != self, hasKernel(plain, Array(images)) || !hasKernel(conv, operands),
