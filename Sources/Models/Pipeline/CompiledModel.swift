@@ -22,9 +22,9 @@ public final class CompiledModel {
     /// Whether an op that is not in `registry` may run through the decomposition that the plan stores.
     public var allowFallback = false
     /// Whether every kernel call is timed, for `trace`.
-    public var profiled = false
+    package var profiled = false
 
-    /// Everything that this machine has.
+    /// The processor, with all its threads and its best kernels.
     public init() {}
   }
 
@@ -102,21 +102,21 @@ public final class CompiledModel {
 
   /// The U-Net of a picture size, for any rows.
   ///
-  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  /// - Throws: `SDError`: incompatible when the plan does not have it, usage for a size that it was not compiled for.
   public func unet(_ size: PictureSize? = nil) throws(SDError) -> UNetModel {
     try UNetModel(self, chosen(size, for: .unet))
   }
 
   /// The decoder of a picture size.
   ///
-  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  /// - Throws: `SDError`: incompatible when the plan does not have it, usage for a size that it was not compiled for.
   public func vaeDecoder(_ size: PictureSize? = nil) throws(SDError) -> VAEDecoderModel {
     try VAEDecoderModel(self, chosen(size, for: .vaeDecoder))
   }
 
   /// The encoder of a picture size.
   ///
-  /// - Throws: `SDError` (incompatible) when the plan does not have it.
+  /// - Throws: `SDError`: incompatible when the plan does not have it, usage for a size that it was not compiled for.
   public func vaeEncoder(_ size: PictureSize? = nil) throws(SDError) -> VAEEncoderModel {
     try VAEEncoderModel(self, chosen(size, for: .vaeEncoder))
   }

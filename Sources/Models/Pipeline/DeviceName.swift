@@ -3,7 +3,7 @@ import GraphRuntime
 
 /// Where a model runs.
 public enum DeviceName: Hashable, Sendable {
-  /// The first GPU of NVIDIA's that works, or else the CPU.
+  /// The first GPU of NVIDIA's if it works, or else the CPU.
   case auto
   /// The threaded CPU.
   case cpu

@@ -20,8 +20,8 @@ public final class StableDiffusion {
     public var seed: UInt64 = 0
     /// Denoising steps.
     public var steps = 50
-    /// How far the prompt's prediction is followed beyond the negative one's; 1 follows the prompt's alone, in half the
-    /// time, and does not look at the negative prompt.
+    /// How far the prompt's prediction is followed beyond the negative one's; 1 or less follows the prompt's alone, in half
+    /// the time, and does not look at the negative prompt.
     public var guidanceScale: Float = 7.5
     /// The sampler; nil takes the checkpoint's.
     public var scheduler: SchedulerName?
@@ -31,7 +31,7 @@ public final class StableDiffusion {
     package static let maximumCount = 10_000
     /// Unit noise `[count, C, h, w]` to start from, instead of the seed's.
     public var latents: Tensor?
-    /// Decode a preview every so many steps; nil never does.
+    /// Decode a preview every so many events of `step`; nil never does.
     public var previewEvery: Int?
 
     /// One picture, with the defaults of the textbook.
@@ -52,7 +52,8 @@ public final class StableDiffusion {
   public enum Event {
     /// A part of the prompt did not fit and was ignored.
     case truncated(prompt: String, ignored: String)
-    /// A step is done: number, of how many, for which pictures.
+    /// The U-Net has run, on a GPU been asked to: number, of how many (some samplers run it twice a step), for which
+    /// pictures.
     case step(Int, of: Int, pictures: Range<Int>)
     /// A picture as it looks after a step.
     case preview(picture: Int, step: Int, Image)
@@ -86,7 +87,8 @@ public final class StableDiffusion {
 
   /// The scheduler of a request.
   ///
-  /// - Throws: `SDError` (usage) for a number of steps that it cannot take.
+  /// - Throws: `SDError`: usage for a number of steps that it cannot take, incompatible or invalid for a checkpoint's that
+  ///   is not known or makes no sense.
   public func scheduler(_ request: Request) throws(SDError) -> Scheduler {
     try Scheduler(request.scheduler, configuration: model.schedulerConfiguration, steps: request.steps)
   }

@@ -18,7 +18,7 @@ public enum TensorFile {
 
   /// The tensor `latents` of a file.
   ///
-  /// - Throws: `SDError` (usage) when there is none.
+  /// - Throws: `SDError` (incompatible) when there is none.
   public static func latents(_ path: String) throws(SDError) -> Tensor {
     try Safetensors(path: path).latents()
   }

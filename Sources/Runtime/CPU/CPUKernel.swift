@@ -11,9 +11,8 @@ public struct KernelTensors: Sendable {
 
 /// A CPU kernel for one node, made from its types; the addresses come later.
 ///
-/// The work is cut into `parts` that write disjoint elements and may run in any order on any thread. The number of
-/// parts follows from shapes alone, never from the number of threads, and no sum is cut: so the result is the same
-/// bits for any number of threads.
+/// The work is cut into `parts` that write disjoint elements and may run in any order on any thread. No sum is cut: so the
+/// result is the same bits for any number of threads, and however the work was cut.
 public struct CPUKernel: Kernel {
   /// Computes part `part` with this thread's own `scratch` memory (64-byte aligned, `scratchBytes` long).
   public typealias Body = @Sendable (_ part: Int, _ scratch: UnsafeMutableRawPointer) -> Void
@@ -62,7 +61,8 @@ public struct CPUKernel: Kernel {
   }
 }
 
-/// An op that has a CPU kernel. Conform an op to it in a file of its own; without it the op runs its decomposition.
+/// An op that has a CPU kernel. Conform an op to it in a file of its own; without it the op runs its decomposition,
+/// a primitive its meaning.
 public protocol CPULowerable: Op {
   /// A kernel for these types, or nil when there is none for them.
   func cpuKernel(_ node: KernelSignature, on cpu: CPU) -> CPUKernel?
@@ -76,7 +76,7 @@ public struct CPU: Hashable, @unchecked Sendable {
     case generic
     /// AVX2, FMA and F16C.
     case avx2
-    /// AVX-512 F, BW, VL and DQ, and BF16 where the processor has it.
+    /// AVX-512 F, BW, VL and DQ, and BF16 where the processor has it and VBMI.
     case avx512
     /// AMX-BF16 tiles beside AVX-512.
     case amx

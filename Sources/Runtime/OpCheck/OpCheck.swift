@@ -45,14 +45,14 @@ public struct OpCheck: Sendable {
     public let op: String
     /// Number of operand lists.
     public internal(set) var cases = 0
-    /// The kernels that ran, each with its instruction set.
+    /// The names of the kernels that ran; the library's own end in their instruction set.
     public internal(set) var kernels: Set<String> = []
     /// The largest error of a kernel by element type of the result, normalized as in `OpCheck.tolerance`.
     public internal(set) var errors: [DType: Double] = [:]
 
     mutating func note(_ error: Double, _ dtype: DType) { errors[dtype] = max(error, errors[dtype] ?? 0) }
 
-    /// `lab.film: 24 cases; kernels film on avx2; largest error 0.0 in f32`.
+    /// `lab.film: 24 cases; kernels film; largest error 0.0 in f32`.
     public var description: String {
       let errors = errors.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($1) in \($0.rawValue)" }
       let ran = kernels.isEmpty ? "no kernel" : "kernels " + kernels.sorted().joined(separator: ", ")
