@@ -35,7 +35,7 @@ test: setup .build/nvrtc/requirements.txt
 	  swift run -c release --package-path "$${package%/*}" $(examples); \
 	done
 
-# Times the components of Stable Diffusion 1.5 with random weights, in turns with OpenVINO and PyTorch. The first time it
+# Times the components of Stable Diffusion 1.5 with random weights, in turns with its peers. The first time it
 # downloads these (several GB) and takes 7 GB of disk for plans.
 bench: .build/sd15-fp32.sdplan .build/sd15-bf16.sdplan .venv/requirements.txt
 	$(release)/sd-bench $(filter %.sdplan,$^) --compare --peers ".venv/bin/python Tools/reference/peers.py"

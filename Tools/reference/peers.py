@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the U-Net and the decoder of Stable Diffusion 1.5, with random weights, in OpenVINO or PyTorch.
+"""Times the U-Net and the decoder of Stable Diffusion 1.5, with random weights, in OpenVINO, PyTorch or stable-diffusion.cpp.
 
     pip install -r requirements.txt
     python3 peers.py openvino unet bf16
@@ -7,13 +7,14 @@
     python3 peers.py torch unet bf16 --device cuda
 
 A run is one step under guidance (two rows a picture) or one decoded picture; one to warm up is not counted. Prints a line of JSON:
-median, min and max in seconds, peak_rss in bytes. OpenVINO's models are converted once and kept in .build/peers. On a GPU, which
-is PyTorch's alone, the network goes through torch.compile first, which takes minutes, and runs as a CUDA graph.
+median, min and max in seconds, peak_rss in bytes. Models of OpenVINO and stable-diffusion.cpp are made once and kept in
+.build/peers. The latter, sd.cpp for short, has weights in fp16 where bf16 is asked for. On a GPU, which is PyTorch's alone, the
+network goes through torch.compile first, which takes minutes, and runs as a CUDA graph.
 
-With --serve, for sd-bench: {"ready": true} when it is warm; then for every line of input one run and {"seconds": S}; at the end of
-the input {"peak_rss": BYTES}.
+With --serve, for sd-bench: {"ready": true, "seconds": S} when it is warm, after the first run; then for every line of input one
+run and {"seconds": S}; at the end of the input {"peak_rss": BYTES}.
 """
-import argparse, json, os, shutil, statistics, subprocess, sys, time
+import argparse, json, os, queue, shutil, statistics, subprocess, sys, threading, time, traceback
 
 import numpy as np
 
@@ -107,13 +108,7 @@ def torch_run(options):
 def openvino_run(options):
     import openvino
 
-    name = f"{options.component}-{options.batch}x{options.size[0]}x{options.size[1]}"
-    folder = os.path.join(CACHE, name)
-    if not os.path.exists(folder):
-        # A process of its own, so that PyTorch's memory is not counted as OpenVINO's.
-        code = subprocess.run([sys.executable, *sys.argv, "--convert", folder], stdout=sys.stderr).returncode
-        if code:
-            sys.exit(code)
+    folder = converted(f"{options.component}-{options.batch}x{options.size[0]}x{options.size[1]}")
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[options.precision],
                 "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": options.threads}
@@ -122,15 +117,110 @@ def openvino_run(options):
     return lambda: request.infer(values)
 
 
-def convert(options):
+def save_openvino(options, folder):
     import openvino, torch
 
     values = [torch.from_numpy(x) for x in inputs(options)]
     with torch.no_grad():
         shapes = [list(x.shape) for x in values]
         model = openvino.convert_model(network(options.component), example_input=tuple(values), input=shapes)
+    openvino.save_model(model, f"{folder}/model.xml")
+
+
+class Pauses:
+    """Holds a program in the middle of its work until somebody wants to see the next piece of it."""
+
+    def __init__(self):
+        self.wanted, self.seconds, self.start = queue.SimpleQueue(), queue.SimpleQueue(), None
+
+    def begin(self):
+        """The next piece begins here."""
+        if self.start is None:
+            self.wanted.get()
+        self.start = time.perf_counter()
+
+    def end(self):
+        """A piece ends here; when the next one is wanted, that begins at once, or at the next `begin`."""
+        self.seconds.put(time.perf_counter() - self.start)
+        self.wanted.get()
+        self.start = time.perf_counter()
+
+    def run(self):
+        self.wanted.put(None)
+        return self.seconds.get()
+
+
+def sdcpp_run(options):
+    """stable-diffusion.cpp draws whole pictures only. For its steps it begins one of a thousand, for decoding two of one step
+    without guidance, which are decoded at the end; what it reports says where it is."""
+    import stable_diffusion_cpp
+    from stable_diffusion_cpp import stable_diffusion_cpp as library
+
+    if options.batch > 1:
+        sys.exit("stable-diffusion.cpp has one picture in a step")
+    model = stable_diffusion_cpp.StableDiffusion(
+        model_path=converted("sd.cpp"), wtype={"fp32": "f32", "bf16": "f16"}[options.precision], n_threads=options.threads,
+        verbose=False)
+    pauses, is_unet = Pauses(), options.component == "unet"
+
+    def progress(step, steps, seconds):
+        if is_unet:
+            pauses.begin() if pauses.start is None else pauses.end()
+
+    @library.sd_log_callback
+    def log(level, text, data):
+        sys.stderr.write(text.decode(errors="replace"))
+        if not is_unet and b"decoding " in text:
+            pauses.begin()
+        if not is_unet and b" decoded, taking " in text:
+            pauses.end()
+
+    def draw():
+        try:
+            library.sd_set_log_callback(log, None)
+            while True:
+                model.generate_image(
+                    prompt="x", width=options.size[1], height=options.size[0], sample_method="euler", progress_callback=progress,
+                    **(dict(cfg_scale=7.5, sample_steps=1000) if is_unet else dict(cfg_scale=1, sample_steps=1, batch_count=2)))
+                if pauses.start is None:
+                    raise RuntimeError("stable-diffusion.cpp no longer says what it does")
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+
+    threading.Thread(target=draw, daemon=True).start()
+    return pauses.run
+
+
+def save_sdcpp(options, folder):
+    import torch, transformers
+    from safetensors.torch import save_file
+
+    network("unet").net.half().save_pretrained(f"{folder}/unet")
+    network("vae_decoder").net.half().save_pretrained(f"{folder}/vae")
+    config = transformers.CLIPTextConfig(
+        vocab_size=49408, hidden_size=CONTEXT, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
+    weights = transformers.CLIPTextModel(config).half().state_dict()
+    os.makedirs(f"{folder}/text_encoder")
+    # As checkpoints have them, whatever the installed version calls them.
+    names = {name: f"text_model.{name.removeprefix('text_model.')}" for name in weights}
+    save_file({names[name]: weights[name].contiguous() for name in weights}, f"{folder}/text_encoder/model.safetensors")
+
+
+def converted(name):
+    """The folder of a model, which is made if it is not there."""
+    folder = os.path.join(CACHE, name)
+    if not os.path.exists(folder):
+        # A process of its own, so that PyTorch's memory is not counted as the peer's.
+        code = subprocess.run([sys.executable, *sys.argv, "--convert", folder], stdout=sys.stderr).returncode
+        if code:
+            sys.exit(code)
+    return folder
+
+
+def convert(options):
     temporary = f"{options.convert}.{os.getpid()}"
-    openvino.save_model(model, f"{temporary}/model.xml")
+    {"openvino": save_openvino, "sd.cpp": save_sdcpp}[options.peer](options, temporary)
     os.rename(temporary, options.convert)
 
 
@@ -141,9 +231,10 @@ def peak_rss():
 
 
 def timed(run):
+    """The seconds of a run, from outside or as it has measured them itself."""
     start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    seconds = run()
+    return seconds if isinstance(seconds, float) else time.perf_counter() - start
 
 
 def size(text):
@@ -153,7 +244,7 @@ def size(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("peer", choices=["openvino", "torch"])
+    parser.add_argument("peer", choices=["openvino", "torch", "sd.cpp"])
     parser.add_argument("component", choices=["unet", "vae_decoder"])
     parser.add_argument("precision", choices=["fp32", "bf16", "fp16"])
     parser.add_argument("--size", type=size, default=(512, 512), metavar="HxW", help="of the picture, in pixels")
@@ -180,10 +271,10 @@ def main():
     os.dup2(2, 1)
     say = lambda **answer: print(json.dumps(answer), file=answers)
 
-    run = {"openvino": openvino_run, "torch": torch_run}[options.peer](options)
-    run()
+    run = {"openvino": openvino_run, "torch": torch_run, "sd.cpp": sdcpp_run}[options.peer](options)
+    warm_up = timed(run)
     if options.serve:
-        say(ready=True)
+        say(ready=True, seconds=warm_up)
         for _ in sys.stdin:
             say(seconds=timed(run))
         say(peak_rss=peak_rss())
@@ -191,6 +282,8 @@ def main():
         seconds = [timed(run) for _ in range(options.runs)]
         say(peer=options.peer, component=options.component, precision=options.precision, median=statistics.median(seconds),
             min=min(seconds), max=max(seconds), peak_rss=peak_rss())
+    # Not through the end of libraries that are in the middle of a picture.
+    os._exit(0)
 
 
 if __name__ == "__main__":

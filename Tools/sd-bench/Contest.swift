@@ -38,7 +38,7 @@ struct Contest {
   /// The command that runs peers, if they are to take part.
   var peers: String?
 
-  /// A lower instruction set can take a minute for a run; after so many seconds it has shown how slow it is.
+  /// Who needs so many seconds, and more than four times as long as the best, runs once, when all others are done.
   private static let patience = 30.0
   /// Threads of a program that has just run spin for a while. The next one begins when they sleep.
   private static let pause = 0.5
@@ -59,12 +59,9 @@ struct Contest {
         name: model.isOnCPU ? cpu.level.rawValue : model.deviceName, component: component)
       (measurement.flops, measurement.bytes) = (subject.flops, subject.bytes)
       measurement.peakFLOPS = try model.peakFLOPS()
-      let isBest = contestants.isEmpty
-      if isBest { measurement.memory = ProcessMemory.peakBytes }
+      if contestants.isEmpty { measurement.memory = ProcessMemory.peakBytes }
       contestants.append(
-        Contestant(measurement, patience: isBest ? .infinity : Contest.patience) { () throws(SDError) in
-          try subject.run()
-        })
+        Contestant(measurement) { () throws(SDError) in try subject.run() })
     }
     let flops = contestants.first?.measurement.flops ?? 0
     if let model = models.first, let peers {
@@ -88,13 +85,20 @@ struct Contest {
 
   private func takeTurns(_ contestants: [Contestant]) throws(SDError) {
     var last = contestants.last
-    for _ in 0..<runs {
-      for next in contestants where next.takesPart {
-        if let last, last !== next, last.isPeer || next.isPeer { Thread.sleep(forTimeInterval: Contest.pause) }
-        try next.takeTurn()
-        last = next
-      }
+    func takeTurn(_ next: Contestant) throws(SDError) {
+      guard next.measurement.failure == nil else { return }
+      if let last, last !== next, last.isPeer || next.isPeer { Thread.sleep(forTimeInterval: Contest.pause) }
+      try next.takeTurn()
+      last = next
     }
+    for _ in 0..<runs {
+      for next in contestants where !isSlow(next, beside: contestants[0]) { try takeTurn(next) }
+    }
+    for next in contestants where next.measurement.timings.seconds.isEmpty { try takeTurn(next) }
+  }
+
+  private func isSlow(_ contestant: Contestant, beside best: Contestant) -> Bool {
+    contestant.seconds > max(Contest.patience, 4 * best.seconds)
   }
 
   private func results(of contestants: [Contestant]) throws(SDError) -> [Measurement] {
@@ -114,7 +118,7 @@ struct Contest {
   private func peerNames(_ component: Component, _ precision: Precision) -> [String] {
     guard [.unet, .vaeDecoder].contains(component) else { return [] }
     if device != .cpu { return ["torch"] }
-    return precision == .fp16 ? [] : ["openvino", "torch"]
+    return precision == .fp16 ? [] : ["openvino", "torch", "sd.cpp"]
   }
 
   private func peer(
@@ -129,8 +133,8 @@ struct Contest {
         "--device", model.deviceName, "--serve",
       ]
       let peer = try Peer(name, command: command, arguments)
-      try peer.waitUntilReady()
-      return Contestant(measurement, peer: peer) { () throws(SDError) in try peer.run() }
+      let warmUp = try peer.waitUntilReady()
+      return Contestant(measurement, peer: peer, warmUp: warmUp) { () throws(SDError) in try peer.run() }
     } catch {
       guard error.code != .cancelled else { throw error }
       measurement.failure = error.message
@@ -143,21 +147,19 @@ struct Contest {
 private final class Contestant {
   var measurement: Measurement
   private var peer: Peer?
-  private let patience: Double
+  private let warmUp: Double
   private let run: () throws(SDError) -> Double
 
   init(
-    _ measurement: Measurement, patience: Double = .infinity, peer: Peer? = nil,
-    run: @escaping () throws(SDError) -> Double
+    _ measurement: Measurement, peer: Peer? = nil, warmUp: Double = 0, run: @escaping () throws(SDError) -> Double
   ) {
-    (self.measurement, self.patience, self.peer, self.run) = (measurement, patience, peer, run)
+    (self.measurement, self.peer, self.warmUp, self.run) = (measurement, peer, warmUp, run)
   }
 
   var isPeer: Bool { peer != nil }
 
-  var takesPart: Bool {
-    measurement.failure == nil && measurement.timings.seconds.reduce(0, +) < patience
-  }
+  /// How long it takes, as far as is known.
+  var seconds: Double { measurement.timings.seconds.isEmpty ? warmUp : measurement.timings.median }
 
   func takeTurn() throws(SDError) {
     try surviving { () throws(SDError) in measurement.timings.seconds.append(try run()) }

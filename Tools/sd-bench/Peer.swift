@@ -5,7 +5,7 @@ import GraphRuntime
 
 /// Another program that does the same work, as a child process that is told when to run.
 ///
-/// It prints `{"ready": true}` when it is warm, `{"seconds": …}` for every line that it reads, and `{"peak_rss": …}` at
+/// It prints `{"ready": true, "seconds": …}`, those of its first run, when it is warm, `{"seconds": …}` for every line that it reads, and `{"peak_rss": …}` at
 /// the end of its input: `Tools/reference/peers.py --serve`.
 final class Peer {
   /// What it is called.
@@ -42,11 +42,14 @@ final class Peer {
     kill()
   }
 
-  /// Waits until it is warm.
+  /// Waits until it is warm; returns the seconds that its first run took, 0 if it does not say.
   ///
   /// - Throws: `SDError` (device) with the reason when it will never be.
-  func waitUntilReady() throws(SDError) {
-    guard try reply().ready == true else { throw SDError(.device, "it does not say that it is ready") }
+  @discardableResult
+  func waitUntilReady() throws(SDError) -> Double {
+    let reply = try reply()
+    guard reply.ready == true else { throw SDError(.device, "it does not say that it is ready") }
+    return reply.seconds ?? 0
   }
 
   /// Lets it run once; returns the seconds that it took.

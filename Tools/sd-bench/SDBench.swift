@@ -52,7 +52,7 @@ struct SDBench: ParsableCommand {
   @Flag(help: "Also time the lower instruction sets of this processor, in turns.")
   var compare = false
 
-  @Option(help: ArgumentHelp("With --compare: the command that runs OpenVINO and PyTorch.", valueName: "command"))
+  @Option(help: ArgumentHelp("With --compare: the command that runs peers, see Tools/reference.", valueName: "command"))
   var peers: String?
 
   @Option(
