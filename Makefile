@@ -35,8 +35,8 @@ test: setup .build/nvrtc/requirements.txt
 	  swift run -c release --package-path "$${package%/*}" $(examples); \
 	done
 
-# Times the components of Stable Diffusion 1.5 with random weights, in turns with its peers. The first time it
-# downloads these (several GB) and takes 7 GB of disk for plans.
+# Times the components of Stable Diffusion 1.5 with random weights, in turns with its peers: half an hour. The first time it
+# downloads these (several GB), compiles one of them, and takes 7 GB of disk for plans and 4 GB for the peers' models.
 bench: .build/sd15-fp32.sdplan .build/sd15-bf16.sdplan .venv/requirements.txt
 	$(release)/sd-bench $(filter %.sdplan,$^) --compare --peers ".venv/bin/python Tools/reference/peers.py"
 

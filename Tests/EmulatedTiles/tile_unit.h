@@ -1,6 +1,6 @@
 // What Sources/CKernels/vector/tile_unit.h declares, in memory: eight tiles a thread, NaN until they are on. At some
-// instruction of each part they are lost, as some virtual machines lose them when the system gives a thread's processor
-// to another.
+// instruction of a part, if it has so many, they are lost, as some virtual machines lose them when the system gives a
+// thread's processor to another.
 #define CK_TILE_UNIT_H
 
 #define CK_SUFFIX emulated

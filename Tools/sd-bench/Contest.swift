@@ -38,7 +38,8 @@ struct Contest {
   /// The command that runs peers, if they are to take part.
   var peers: String?
 
-  /// Who needs so many seconds, and more than four times as long as the best, runs once, when all others are done.
+  /// Who is seen to need so many seconds, and more than four times as long as the best, runs once; when all others are
+  /// done, if its first run, to warm up, has shown it.
   private static let patience = 30.0
   /// Threads of a program that has just run spin for a while. The next one begins when they sleep.
   private static let pause = 0.5
@@ -60,8 +61,7 @@ struct Contest {
       (measurement.flops, measurement.bytes) = (subject.flops, subject.bytes)
       measurement.peakFLOPS = try model.peakFLOPS()
       if contestants.isEmpty { measurement.memory = ProcessMemory.peakBytes }
-      contestants.append(
-        Contestant(measurement) { () throws(SDError) in try subject.run() })
+      contestants.append(Contestant(measurement) { () throws(SDError) in try subject.run() })
     }
     let flops = contestants.first?.measurement.flops ?? 0
     if let model = models.first, let peers {

@@ -5,8 +5,8 @@ import GraphRuntime
 
 /// Another program that does the same work, as a child process that is told when to run.
 ///
-/// It prints `{"ready": true, "seconds": …}`, those of its first run, when it is warm, `{"seconds": …}` for every line that it reads, and `{"peak_rss": …}` at
-/// the end of its input: `Tools/reference/peers.py --serve`.
+/// It prints `{"ready": true, "seconds": …}`, those of its first run, when it is warm, `{"seconds": …}` for every line
+/// that it reads, and `{"peak_rss": …}` at the end of its input: `Tools/reference/peers.py --serve`.
 final class Peer {
   /// What it is called.
   let name: String

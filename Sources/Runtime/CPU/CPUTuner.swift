@@ -52,9 +52,10 @@ package struct CPUTuner: Tuner {
 
   /// Writes to every line, each thread to its share; a whole `memset` of so much would go around the caches.
   private func flushCaches() {
-    let (share, line) = (flush.byteCount / device.threads, 64)
-    parallel(threads: device.threads, parts: device.threads) { [flush] part, _ in
-      for offset in stride(from: part * share, to: (part + 1) * share - line, by: line) {
+    let (lines, threads) = (flush.byteCount / MemoryPlanner.alignment, device.threads)
+    parallel(threads: threads, parts: threads) { [flush] part, _ in
+      for line in part * lines / threads..<(part + 1) * lines / threads {
+        let offset = line * MemoryPlanner.alignment
         flush.base.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
       }
     }

@@ -21,7 +21,7 @@ struct StressTestTests {
     #expect((0..<10).contains { _ in is_told_of_nothing() == 0 })
   }
 
-  /// Emulated tiles are lost in the middle of a product of every part.
+  /// Emulated tiles are lost in the middle of products.
   @Test(.enabled(if: is_told_of_nothing() >= 0, "this system does not tell threads that they lost their processor"))
   func lostTilesAreMultipliedAgain() throws {
     for cpu in CPU.checked where cpu == .emulatingTiles {
